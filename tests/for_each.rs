@@ -4,11 +4,12 @@
 mod common;
 
 use common::wire::Wire;
-use common::{GUARD, Scratch, pattern};
+use common::{GUARD, SHORT, Scratch, pattern, wait_until};
 use mailbox::lab::sync::Ordering::Relaxed;
-use mailbox::{Broken, Config, Deadline, Endpoint, RecvError};
+use mailbox::{Broken, Config, Deadline, Endpoint, Lost, RecvError, Wait};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::AtomicU64;
 use std::thread;
 
 const ARENA: u64 = 8192;
@@ -88,18 +89,23 @@ fn senders_are_told_after_a_row_at_the_latest() {
         .expect("sound");
     assert_eq!((taken, unread(&scratch)), (100, 0));
     // Not in a batch, except for each quarter.
-    send(&a, 1, 0..100);
-    let batch = b.batch();
-    let mut taken = 0;
-    b.drain()
-        .for_each(|_| {
-            taken += 1;
-            let told = 100 - unread(&scratch);
-            assert!(told == 0 || taken > 64, "{told} of {taken}");
-        })
-        .expect("sound");
-    drop(batch);
-    assert_eq!(unread(&scratch), 0);
+    for cells in [32, 64, 128, 256] {
+        let (scratch, [a, b]) = endpoints(cells);
+        let (cells, mut taken) = (u64::from(cells), 0);
+        send(&a, 1, 0..cells);
+        let batch = b.batch();
+        b.drain()
+            .for_each(|_| {
+                taken += 1;
+                let told = cells - unread(&scratch);
+                assert!(told == 0 || taken > cells / 4, "{told} of {taken}");
+                // It looks at the end of a row.
+                assert!(told + cells / 4 + 16 >= taken, "{told} of {taken}");
+            })
+            .expect("sound");
+        drop(batch);
+        assert_eq!((taken, unread(&scratch)), (cells, 0));
+    }
 }
 
 #[test]
@@ -147,22 +153,31 @@ fn senders_have_the_turns_that_steps_give_them() {
 
 #[test]
 fn what_a_filter_leaves_stays_in_its_place() {
-    let (_scratch, [a, b]) = endpoints(256);
-    // In the middle of a row, and at its end.
-    for every in [2, 3, 16, 17] {
-        for number in 0..100u64 {
-            let tag = u32::from(number % every == every - 1);
-            a.to(1).tag(tag).send(&number.to_ne_bytes()).expect("room");
-        }
-        for tag in [1, 0] {
-            let mut numbers = vec![];
-            b.from(0)
-                .tag(tag)
-                .drain()
-                .for_each(|message| numbers.push(message.value::<u64>().expect("a number")))
-                .expect("sound");
-            let expected = (0..100).filter(|number| u32::from(number % every == every - 1) == tag);
-            assert!(expected.eq(numbers), "{every} {tag}");
+    // In the middle of a row, and at its end; before what it leaves is passed over, and after that.
+    for (every, tags) in [2, 3, 16, 17, 30].into_iter().flat_map(|every| [(every, [1, 0]), (every, [0, 1])]) {
+        let (scratch, [a, b]) = endpoints(128);
+        let wire = Wire::new(&scratch, 0, 1);
+        // More than a lap.
+        for round in 0..4 {
+            for number in 0..100u64 {
+                let tag = u32::from(number % every == every - 1);
+                a.to(1).tag(tag).send(&number.to_ne_bytes()).expect("room");
+            }
+            for tag in tags {
+                let mut numbers = vec![];
+                b.from(0)
+                    .tag(tag)
+                    .drain()
+                    .for_each(|message| {
+                        let head = wire.mailbox.mail.consumer.head.load(Relaxed);
+                        assert!(head <= message.seq(), "what is in hand is acknowledged");
+                        numbers.push(message.value::<u64>().expect("a number"));
+                    })
+                    .expect("sound");
+                let expected = (0..100).filter(|number| u32::from(number % every == every - 1) == tag);
+                assert!(expected.eq(numbers), "{every} {tag} {round}");
+            }
+            assert_eq!(unread(&scratch), 0);
         }
     }
 }
@@ -197,11 +212,118 @@ fn a_function_may_receive_and_put_mail_back() {
 }
 
 #[test]
+fn what_a_function_receives_it_is_not_given_again() {
+    // In the first row, at its end, in later ones; then the row goes on or ends there.
+    for at in [0, 1, 5, 14, 15, 16, 17, 31, 40, 58] {
+        for what in ["holds", "drops", "requeues", "drains", "steps"] {
+            let (scratch, [a, b]) = endpoints(256);
+            send(&a, 1, 0..60);
+            let (mut order, mut held) = (vec![], vec![]);
+            b.drain()
+                .for_each(|message| {
+                    let number = message.value::<u64>().expect("a number");
+                    order.push((number, message.redelivered()));
+                    if number != at || order.len() as u64 != at + 1 {
+                        return;
+                    }
+                    match what {
+                        "holds" => held.push(b.recv().expect("mail")),
+                        "drops" => assert_eq!(b.recv().expect("mail").value(), Ok(at + 1)),
+                        "requeues" => b.recv().expect("mail").requeue(),
+                        "drains" => b.drain().for_each(|_| {}).expect("sound"),
+                        _ => {
+                            let mut drain = b.drain();
+                            assert_eq!(drain.next().expect("sound").expect("sent").value(), Ok(at + 1));
+                        }
+                    }
+                    assert!(unread(&scratch) >= 60 - at, "what is in hand is not acknowledged");
+                })
+                .expect("sound");
+            let is_given = |number: &u64| match what {
+                "requeues" => true,
+                "drains" => *number <= at,
+                _ => *number != at + 1,
+            };
+            let again = |number| u32::from(what == "requeues" && number == at + 1);
+            let expected = (0..60).filter(is_given).map(|number| (number, again(number)));
+            assert!(order.into_iter().eq(expected), "{what} {at}");
+            assert_eq!(unread(&scratch), if what == "holds" { 59 - at } else { 0 }, "{what} {at}");
+            held.iter().for_each(|mail| assert_eq!(mail.value(), Ok(at + 1)));
+            drop(held);
+            assert_eq!(unread(&scratch), 0);
+        }
+    }
+}
+
+#[test]
+fn after_a_panic_that_is_caught_the_next_drain_acknowledges_only_its_own() {
+    let (scratch, [a, b]) = endpoints(64);
+    send(&a, 1, 0..40);
+    panics(|| {
+        _ = b.drain().for_each(|message| {
+            if message.value() == Ok(5_u64) {
+                stop();
+            }
+        });
+    });
+    // These are held, so they stay unread whatever a drain does.
+    let held = [5, 6, 7].map(|number: u64| {
+        let mail = b.recv().expect("mail");
+        assert_eq!((mail.value(), mail.redelivered()), (Ok(number), u32::from(number == 5)));
+        mail
+    });
+    let mut next = 8u64;
+    b.drain()
+        .for_each(|message| {
+            assert_eq!(message.value(), Ok(next));
+            next += 1;
+        })
+        .expect("sound");
+    assert_eq!((next, unread(&scratch)), (40, 35));
+    drop(held);
+    assert_eq!(unread(&scratch), 0);
+}
+
+#[test]
+#[cfg_attr(portable, ignore = "forks")]
+fn a_forked_child_takes_no_more_than_a_row_and_tells_nobody() {
+    for at in [0, 3, 15, 16, 20] {
+        let (scratch, [a, b]) = endpoints(64);
+        send(&a, 1, 0..40);
+        let (mut taken, mut told, mut child) = (0, 0, 0);
+        let outcome = b.drain().for_each(|_| {
+            if taken == at {
+                told = unread(&scratch);
+                child = common::fork();
+            }
+            taken += 1;
+            // The parent waits until the child has ended.
+            if child > 0 && taken == at + 1 {
+                assert_eq!(libc::WEXITSTATUS(common::status_of(child)), 0, "{at}");
+                assert_eq!(unread(&scratch), told);
+            }
+        });
+        if child == 0 {
+            let is_told = outcome == Err(RecvError::Broken(Broken::Lost(Lost::Forked)));
+            let is_row = taken == at / 16 * 16 + 16;
+            common::exit_with(i32::from(!is_told) + 2 * i32::from(!is_row));
+        }
+        assert_eq!((outcome, taken, unread(&scratch)), (Ok(()), 40, 0));
+    }
+}
+
+#[test]
 fn a_panic_leaves_the_message_in_hand_unread() {
     // In the first row, at its end, in later ones; in the arena; by its tag.
     for (len, taken) in [(8, 1), (8, 2), (8, 16), (8, 17), (8, 18), (8, 33), (500, 1), (500, 5)] {
         for tag in [0, 7] {
             let (scratch, [a, b]) = endpoints(64);
+            if tag > 0 {
+                // The receiver keeps unread mail by its tag from now on.
+                a.to(1).tag(1).send(b"").expect("room");
+                assert!(b.from(0).tag(tag).try_recv().expect("sound").is_none());
+                assert!(b.from(0).tag(1).try_recv().expect("sound").is_some());
+            }
             let count = if len == 8 { 40 } else { 10 };
             (0..count).for_each(|seed| a.to(1).tag(tag).send(&pattern(len, seed)).expect("room"));
             let given = Cell::new(0);
@@ -276,6 +398,51 @@ fn who_waits_in_a_function_tells_first_what_the_drain_is_done_with() {
             .expect("sound");
         while last < 7 {
             last = b.from(0).within(GUARD).recv().expect("mail").value::<u64>().expect("a number");
+        }
+        sender.join().expect("a thread");
+    });
+}
+
+#[test]
+fn a_successor_is_told_of_a_row_before_it_is_handed_out() {
+    // The second of these ends with a row: no other one begins.
+    for count in [10, 16, 40] {
+        let (scratch, [a, b]) = endpoints(64);
+        send(&a, 1, 0..count);
+        let wire = Wire::new(&scratch, 0, 1);
+        let handed = || wire.mailbox.mail.consumer.handed.load(Relaxed);
+        b.drain().for_each(|message| assert!(handed() > message.seq())).expect("sound");
+        assert!(handed() < count + 16 && (count != 16 || handed() == count), "{count} {}", handed());
+    }
+}
+
+#[test]
+fn a_row_wakes_a_sender_that_sleeps_for_room() {
+    let (_scratch, [a, b]) = endpoints(64);
+    let sent = AtomicU64::new(0);
+    thread::scope(|scope| {
+        let sender = scope.spawn(|| {
+            let a = a;
+            a.set_wait(Wait::Block);
+            for number in 0..80u64 {
+                a.to(1).within(GUARD).send(&number.to_ne_bytes()).expect("room");
+                sent.fetch_add(1, Relaxed);
+            }
+            a
+        });
+        wait_until("the mailbox is full", || sent.load(Relaxed) == 64);
+        // It is asleep then, most likely.
+        thread::sleep(SHORT);
+        let mut taken = 0;
+        while taken < 80 {
+            b.drain()
+                .for_each(|_| {
+                    taken += 1;
+                    if taken == 40 {
+                        wait_until("there is room", || sent.load(Relaxed) > 64);
+                    }
+                })
+                .expect("sound");
         }
         sender.join().expect("a thread");
     });

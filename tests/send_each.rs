@@ -237,12 +237,11 @@ fn what_was_started_before_comes_first() {
 }
 
 #[test]
+#[cfg_attr(portable, ignore = "forks")]
 fn a_forked_child_sends_nothing() {
     let (scratch, [a, _b]) = endpoints(64);
     send(&a, 1, 0..4);
-    // SAFETY: the child only sends, and ends.
-    #[expect(unsafe_code, reason = "system call")]
-    let child = unsafe { libc::fork() };
+    let child = common::fork();
     if child == 0 {
         let lost = SendEachError { sent: 0, error: SendError::Broken(Broken::Lost(Lost::Forked)) };
         let is_told = a.to(1).send_each([[7; 8]]) == Err(lost);

@@ -72,6 +72,7 @@ ends_anywhere! {
     a_receiver_of_a_message_in_its_cell: "receive_in_cell", 6;
     a_receiver_of_a_message_in_the_arena: "receive_in_arena", 28;
     a_receiver_of_a_batch: "receive_batch", 40;
+    a_receiver_of_all_by_a_function: "drain_each", 80;
     a_sender_of_an_announced_message: "send_announced", 60;
     a_receiver_of_an_announced_message: "receive_announced", 60;
     who_calls: "call", 14;

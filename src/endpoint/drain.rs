@@ -10,9 +10,10 @@ use std::thread::panicking;
 
 /// The messages that are there now, one after the other: the fastest way to receive many small ones.
 ///
-/// [`Drain::for_each`] gives them all to a function. Each [`Drain::next`] is done with the message before it. Senders are told of that after 16 messages at the latest, after
-/// each message that does not lie in a cell, and when the drain is dropped or finds nothing. In a [`Batch`](crate::Batch)
-/// they are told with the batch. A call of this endpoint that waits while a drain is open tells them first.
+/// [`Drain::for_each`] gives them all to a function. Each [`Drain::next`] is done with the message before it. Senders are
+/// told of that after 16 messages at the latest, after each message that does not lie in a cell, and when the drain is
+/// dropped or finds nothing. In a [`Batch`](crate::Batch) they are told with the batch. A call of this endpoint that waits
+/// while a drain is open tells them first.
 ///
 /// Messages come in the same order and in the same turns as by a receive. A drain gives whole messages that lie in the
 /// mailbox. It ends before anything else: a [call](crate::Mail::is_call), a message whose sender waits for its acknowledgement,
@@ -45,9 +46,9 @@ use std::thread::panicking;
 /// told: up to 16 that this drain was done with. They are counted, too.
 ///
 /// **Cost.** A message of up to 48 bytes costs its cache line and some 80 instructions, copying included, or 60 in
-/// [`Drain::for_each`]. Every 16 messages
-/// cost a store to a line that the sender reads, and a system call if it sleeps for want of room. A drain that finds nothing
-/// costs what [`try_recv`](crate::Endpoint::try_recv) does, but does not ask whether a rank has ended.
+/// [`Drain::for_each`]. Every 16 messages cost a store to a line that the sender reads, and a system call if it sleeps for
+/// want of room. A drain that finds nothing costs what [`try_recv`](crate::Endpoint::try_recv) does, but does not ask
+/// whether a rank has ended.
 #[must_use = "it does nothing until it is asked for a message"]
 pub struct Drain<'a> {
     member: &'a Member,

@@ -92,11 +92,12 @@ pub const OPERATIONS: &[(&str, Operation)] = &[
     ("send_in_arena", |doom| sends(doom, How::Again, &[200])),
     ("send_behind_another_in_arena", |doom| sends(doom, How::Behind, &[200, 200])),
     ("send_batch", |doom| sends(doom, How::Batch, &[48, 5, 200, 20])),
-    ("send_each", |doom| sends(doom, How::Each, &[48, 8, 5, 200, 8, 20])),
+    ("send_each", |doom| sends(doom, How::Each, &[48, 8, 200, 8, 20])),
     ("first_receive", |doom| receives(doom, How::First, &[20])),
     ("receive_in_cell", |doom| receives(doom, How::Again, &[20])),
     ("receive_in_arena", |doom| receives(doom, How::Again, &[200])),
     ("receive_batch", |doom| receives(doom, How::Batch, &[20, 200, 48, 5])),
+    ("drain_each", |doom| receives(doom, How::Each, &[20, 48, 5, 200, 8, 20])),
     ("send_announced", sends_announced),
     ("receive_announced", receives_announced),
     ("call", |doom| calls::calls(doom, (20, 20), false)),
@@ -150,7 +151,7 @@ enum How {
     Behind,
     /// In a batch, after others.
     Batch,
-    /// By one call for all, after others.
+    /// By one call for all that are there, after others.
     Each,
 }
 
@@ -399,8 +400,10 @@ fn sends(doom: &dyn Doom, how: How, lens: &[usize]) -> bool {
 fn receives(doom: &dyn Doom, how: How, lens: &[usize]) -> bool {
     let scene = Scene::new();
     let before = u64::from(how != How::First);
+    // A drain would take the last one, too.
+    let last = (how != How::Each).then_some(200);
     let all: Vec<usize> =
-        [20].into_iter().take(before as usize).chain(lens.iter().copied()).chain([200]).collect();
+        [20].into_iter().take(before as usize).chain(lens.iter().copied()).chain(last).collect();
     all.iter().zip(0..).for_each(|(len, index)| send(&scene.survivor, index, *len));
     let process = scene.doomed(|region, tally| {
         let me = join(region, 1);
@@ -408,8 +411,16 @@ fn receives(doom: &dyn Doom, how: How, lens: &[usize]) -> bool {
         (0..before).for_each(|_| reader.receive(&me));
         let mut buffers: Vec<_> = lens.iter().map(|len| vec![0; *len]).collect();
         doom.begin();
+        if how == How::Each {
+            let mut left = buffers.iter_mut();
+            let drained = me.drain().for_each(|message| {
+                message.copy_to(left.next().expect("no more than were sent"));
+                tally.begun.fetch_add(1, SeqCst);
+            });
+            assert!(drained.is_ok() && left.len() == 0, "all are there");
+        }
         let batch = (how == How::Batch).then(|| me.batch());
-        for buffer in &mut buffers {
+        for buffer in buffers.iter_mut().filter(|_| how != How::Each) {
             let mail = me.recv().expect("mail");
             mail.copy_to(buffer);
             tally.begun.fetch_add(1, SeqCst);
