@@ -3,51 +3,14 @@
 
 mod common;
 
+use common::numbers::{bytes, endpoints, given, panics, send, stop, unread};
 use common::wire::Wire;
-use common::{GUARD, SHORT, Scratch, pattern, wait_until};
+use common::{GUARD, SHORT, pattern, wait_until};
 use mailbox::lab::sync::Ordering::Relaxed;
-use mailbox::{Broken, Config, Deadline, Endpoint, Lost, RecvError, Wait};
+use mailbox::{Broken, Deadline, Lost, RecvError, Wait};
 use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::AtomicU64;
 use std::thread;
-
-const ARENA: u64 = 8192;
-
-fn endpoints<const N: usize>(cells: u32) -> (Scratch, [Endpoint; N]) {
-    let scratch = Scratch::new();
-    let region = scratch.create(Config::ranks(N as u32).cells(cells).arena(ARENA));
-    let endpoints = std::array::from_fn(|rank| region.join(rank as u32).expect("a free rank"));
-    (scratch, endpoints)
-}
-
-fn bytes(numbers: impl IntoIterator<Item = u64>) -> impl Iterator<Item = [u8; 8]> {
-    numbers.into_iter().map(u64::to_ne_bytes)
-}
-
-fn send(from: &Endpoint, to: u32, numbers: impl IntoIterator<Item = u64>) {
-    from.to(to).within(Deadline::Now).send_each(bytes(numbers)).expect("room");
-}
-
-/// All that a drain gives a function, as numbers.
-fn given(me: &Endpoint) -> Vec<u64> {
-    let mut numbers = vec![];
-    me.drain().for_each(|message| numbers.push(message.value().expect("a number"))).expect("sound");
-    numbers
-}
-
-/// Messages from rank 0 to rank 1 that their sender takes for unread.
-fn unread(scratch: &Scratch) -> u64 {
-    scratch.open().inspect().mailboxes[0].unread
-}
-
-fn panics(work: impl FnOnce()) {
-    assert!(catch_unwind(AssertUnwindSafe(work)).is_err());
-}
-
-fn stop() -> ! {
-    resume_unwind(Box::new("on purpose"))
-}
 
 #[test]
 fn messages_of_all_lengths_come_in_order_and_once() {

@@ -1,7 +1,7 @@
 //! Several messages sent by one call.
 //!
-//! They are held back as by a batch. Between two of them the caller's code runs, which may send to the same rank. So nothing that a
-//! send changes is kept from one to the next: each reads the tail and what is granted anew.
+//! They are held back as by a batch. Between two of them the caller's code runs. It may send to the same rank, and a send changes the
+//! tail and the budgets. So each message reads these again.
 
 use super::{Outbox, Outgoing};
 use crate::abi::{INLINE, Label};

@@ -9,6 +9,7 @@ pub mod crew;
 pub mod deaths;
 pub mod dice;
 pub mod members;
+pub mod numbers;
 pub mod operations;
 pub mod oracle;
 pub mod puppet;
