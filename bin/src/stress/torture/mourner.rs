@@ -1,6 +1,6 @@
 //! One process of a torture to which nobody sends: it is told of ends, and of nothing else.
 
-use super::book::Book;
+use super::book::{Book, End};
 use super::obituary::{Look, Obituary};
 use super::verb::{Fetch, Verb};
 use crate::common::failure::Failure;
@@ -36,10 +36,9 @@ impl Mourner {
         let before = Look::new(&region);
         // The last rank.
         let me = self.place.join(region.ranks() - 1)?;
-        let (rank, book) = (me.rank(), Book::new(&journal, region.ranks()));
+        let (rank, epoch, book) = (me.rank(), me.epoch(), Book::new(&journal, region.ranks()));
         let mut obituary = Obituary::new(&book, &region, rank, &before);
-        let mut random =
-            Xoshiro256PlusPlus::seed_from_u64(mix(self.seed, u64::from(rank) << 32 | me.epoch()));
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(mix(self.seed, u64::from(rank) << 32 | epoch));
         let beat = book.beat(rank, Half::Receiving);
         loop {
             let longest = if random.random_ratio(1, 8) { 300_000 } else { 1000 };
@@ -65,8 +64,34 @@ impl Mourner {
             }
             if obituary.wait(begin, late, BOUND) && book.is_over() {
                 beat.store(u64::MAX, Release);
-                return Ok(());
+                break;
             }
         }
+        // Others may be about to join, and are told of it.
+        book.end_life(rank, epoch, End::Leaving, true);
+        drop(me);
+        book.end_life(rank, epoch, End::Left, true);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mailbox::Config;
+    use std::process;
+
+    #[test]
+    fn it_says_that_it_leaves() {
+        let name = format!("mourner-{}", process::id());
+        let region = Region::create(&*name, Config::ranks(2)).unwrap();
+        let journal = Journal::new(Book::words(2)).unwrap();
+        let book = Book::new(&journal, 2);
+        book.end();
+        let (place, path) = (Where { region: name }, PathBuf::from(journal.path()));
+        let ended = Mourner { place, seed: 1, journal: path }.run();
+        region.remove().unwrap();
+        ended.unwrap();
+        assert_eq!(book.end_of(1, 1), (End::Left, true));
     }
 }
