@@ -95,6 +95,8 @@ fn one_that_was_given_up_stays_sent_and_keeps_its_place_among_those_under_way() 
         assert_eq!(give_up(), Err(SendError::Timeout(1)));
     }
     assert_eq!(give_up(), Err(SendError::Timeout(1)), "not sent");
+    let at_once = a.to(1).within(Deadline::Now).sync().send(b"?");
+    assert_eq!(at_once, Err(SendError::Full(1)), "nor without a wait");
     let call = a.to(1).within(Deadline::Now).start_call(&[0; 100]).map(drop);
     assert_eq!(call.unwrap_err(), mailbox::CallError::Request(SendError::Full(1)));
     for _ in 0..CREDITS {

@@ -49,7 +49,9 @@ impl<'a> SendTo<'a> {
         }
         let peer = outbox.peer(member, self.to, payload.len())?;
         let mut synchronous = Synchronous::new(member, peer)?;
-        self.wait_for(&mut synchronous)?;
+        if !self.drive(&mut synchronous)? {
+            return Err(self.deadline.without_room(self.to));
+        }
         synchronous.expect(self.ask((Kind::Sync, self.label.number()), payload)?);
         self.wait_for(&mut synchronous)
     }

@@ -103,8 +103,9 @@ impl<'a> SendTo<'a> {
     /// rank's next holder gets the message again, marked as [redelivered](crate::Message::redelivered).
     ///
     /// At most 64 such messages, announced messages and calls through the mailbox can be under way to a rank, with those that
-    /// their sender gave up. The next one waits. To oneself it returns [`SendError::Full`], unless another thread has the
-    /// other half. Two ranks that send to each other so, and receive nothing meanwhile, wait for ever.
+    /// their sender gave up. The next one waits, or is [`SendError::Full`] with [`Deadline::Now`]. To oneself it returns
+    /// [`SendError::Full`], unless another thread has the other half. Two ranks that send to each other so, and receive
+    /// nothing meanwhile, wait for ever.
     ///
     /// Cost: that of two messages.
     ///
