@@ -296,7 +296,7 @@ fn what_contradicts_itself_is_corrupt_and_others_go_on() {
                         let mut arrival = mail.fetch();
                         assert_eq!(
                             arrival.fetch_within(&mut [0; 8], Deadline::Now),
-                            Err(FetchError::Timeout),
+                            Err(FetchError::Timeout(0)),
                             "{what}"
                         );
                         serve(&scene.wire, produced);

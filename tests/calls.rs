@@ -447,7 +447,7 @@ fn a_rank_that_asks_itself_may_answer_itself() {
 fn mail_is_no_call() {
     let (_scratch, caller, server) = pair(Config::ranks(2));
     caller.send(SERVER, b"mail").expect("room");
-    assert_eq!(server.recv().expect("mail").reply(b"what?"), Err(ReplyError::NotACall));
+    assert_eq!(server.recv().expect("mail").reply(b"what?"), Err(ReplyError::NotACall(0)));
     assert!(matches!(server.try_recv(), Ok(None)), "it is acknowledged");
 }
 

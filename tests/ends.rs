@@ -215,7 +215,7 @@ fn who_fetches_a_message_whose_sender_died_is_told_though_its_successor_is_silen
         me.set_by_hand(true);
         std::mem::forget(a.to(0).announce([7; 100]).expect("room"));
         let mut arrival = me.from_any().within(GUARD).recv().expect("an announcement").fetch();
-        assert_eq!(arrival.fetch_within(&mut [0; 8], Deadline::Now), Err(FetchError::Timeout));
+        assert_eq!(arrival.fetch_within(&mut [0; 8], Deadline::Now), Err(FetchError::Timeout(1)));
         die(a);
         let _successor = has_successor.then(|| join(&region, [1]));
         let told = if has_successor { FetchError::Cut(1) } else { FetchError::Gone { rank: 1, died: true } };

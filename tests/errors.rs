@@ -5,7 +5,7 @@ mod common;
 
 use common::{SHORT, Scratch, pattern};
 use mailbox::lab::abi::CREDITS;
-use mailbox::{CallError, Config, Deadline, Endpoint, ReplyError, SendError};
+use mailbox::{CallError, Config, Deadline, Endpoint, FetchError, ReplyError, SendError};
 use std::time::Duration;
 
 const ME: u32 = 1;
@@ -70,11 +70,13 @@ fn what_waits_until_one_more_may_be_under_way_names_its_receiver() {
         assert_eq!(me.to(PEER).within(Duration::ZERO).sync().send(b"x"), Err(SendError::Timeout(PEER)));
     }
     assert_eq!(me.to(PEER).within(SHORT).sync().send(b"x"), Err(SendError::Timeout(PEER)));
+    assert_eq!(me.to(PEER).within(Deadline::Now).sync().send(b"x"), Err(SendError::Full(PEER)));
     let call = |deadline| me.to(PEER).within(deadline).start_call(&[0; 100]).map(drop);
     assert_eq!(call(Deadline::Now), Err(CallError::Request(SendError::Full(PEER))));
     assert_eq!(call(SHORT.into()), Err(CallError::Timeout(PEER)));
     let me = me.into_shared();
     assert_eq!(me.to(PEER).within(SHORT).sync().send(b"x"), Err(SendError::Timeout(PEER)));
+    assert_eq!(me.to(PEER).within(Deadline::Now).sync().send(b"x"), Err(SendError::Full(PEER)));
     assert_eq!(me.to(PEER).within(SHORT).call(&[0; 100]).map(drop), Err(CallError::Timeout(PEER)));
 }
 
@@ -93,6 +95,21 @@ fn who_waits_for_its_own_answers_is_named() {
     };
     assert!(answered > 0);
     assert_eq!(error, ReplyError::Send(SendError::Full(ME)));
+}
+
+#[test]
+fn what_is_no_call_or_does_not_come_names_its_sender() {
+    let (_scratch, me, peer) = both(Config::ranks(5).arena(1024));
+    me.send(PEER, b"x").expect("room");
+    assert_eq!(peer.recv().expect("mail").reply(b"x"), Err(ReplyError::NotACall(ME)));
+    let _sending = me.to(PEER).announce(pattern(LONG, 1)).expect("room");
+    peer.set_by_hand(true);
+    let mut arrival = peer.recv().expect("an announcement").fetch();
+    assert_eq!(arrival.fetch_within(&mut [0; 8], Deadline::Now), Err(FetchError::Timeout(ME)));
+    drop(arrival);
+    let peer = peer.into_shared();
+    me.send(PEER, b"x").expect("room");
+    assert_eq!(peer.recv().expect("mail").reply(b"x"), Err(ReplyError::NotACall(ME)));
 }
 
 #[test]

@@ -291,7 +291,7 @@ fn mail_from_oneself_is_waited_for_since_another_thread_may_send_it() {
 fn what_is_no_call_is_not_answered() {
     let (_scratch, me, [other]) = shared(16, Wait::Adaptive);
     other.send(0, b"no call").expect("room");
-    assert_eq!(me.recv().expect("mail").reply(b"?"), Err(ReplyError::NotACall));
+    assert_eq!(me.recv().expect("mail").reply(b"?"), Err(ReplyError::NotACall(1)));
     assert!(me.try_recv().expect("no error").is_none(), "it is acknowledged");
 }
 

@@ -211,7 +211,7 @@ fn a_call_that_is_not_answered_in_time_is_handed_back() {
     assert!(!given.is_empty() && !dropped.is_empty());
     other.send(0, b"no call").expect("room");
     let error = server.from(2).recv().expect("mail").reply_within(b"?", Deadline::Now).expect_err("no call");
-    assert_eq!((error.error(), error.into_call().to_vec()), (ReplyError::NotACall, b"no call".to_vec()));
+    assert_eq!((error.error(), error.into_call().to_vec()), (ReplyError::NotACall(2), b"no call".to_vec()));
 }
 
 // --- Looked at first ---------------------------------------------------------------------------------------

@@ -100,7 +100,7 @@ fn what_is_dropped_is_refused_and_what_is_given_up_never_comes() {
     let mut buffer = vec![0; 1000];
     let mut begin = |mail: mailbox::Mail<'_>, sending: &mut mailbox::Sending<'_>| {
         let mut arrival = mail.fetch();
-        assert_eq!(arrival.fetch_within(&mut buffer, Deadline::Now), Err(FetchError::Timeout));
+        assert_eq!(arrival.fetch_within(&mut buffer, Deadline::Now), Err(FetchError::Timeout(0)));
         assert_eq!(sending.is_received(), Ok(false));
         assert_eq!(arrival.fetch_within(&mut buffer, Deadline::Now), Ok(1000));
         (arrival.left(), arrival.refuse()).0
@@ -108,7 +108,7 @@ fn what_is_dropped_is_refused_and_what_is_given_up_never_comes() {
     assert_eq!(begin(mails.next().expect("the third"), &mut sendings[1]), LONG as u64 - 1000);
     assert_eq!(sendings[1].is_received(), Err(SendError::Refused(1)));
     let mut arrival = mails.next().expect("the fourth").fetch();
-    assert_eq!(arrival.fetch_within(&mut [0; 8], Deadline::Now), Err(FetchError::Timeout));
+    assert_eq!(arrival.fetch_within(&mut [0; 8], Deadline::Now), Err(FetchError::Timeout(0)));
     assert_eq!(sendings[2].is_received(), Ok(false));
     assert_eq!(arrival.fetch_within(&mut [0; 8], Deadline::Now), Ok(8));
     drop(sendings);
@@ -120,7 +120,7 @@ fn what_is_dropped_is_refused_and_what_is_given_up_never_comes() {
     assert_eq!(b.recv().expect("mail").to_vec(), b"next");
     let mut sending = a.to(1).announce(b"short").expect("a receiver");
     let mut arrival = b.recv().expect("an announcement").fetch();
-    assert_eq!(arrival.fetch_within(&mut buffer, Deadline::Now), Err(FetchError::Timeout));
+    assert_eq!(arrival.fetch_within(&mut buffer, Deadline::Now), Err(FetchError::Timeout(0)));
     assert_eq!(sending.is_received(), Ok(false));
     assert_eq!(
         (arrival.fetch_within(&mut buffer, Deadline::Now), &buffer[..5]),
@@ -139,10 +139,10 @@ fn one_at_a_time_is_fetched() {
     let (first, second) = (b.recv().expect("one"), b.recv().expect("another"));
     let (mut first, mut second) = (first.fetch(), second.fetch());
     let mut buffer = [0; 8];
-    assert_eq!(first.fetch_within(&mut buffer, Deadline::Now), Err(FetchError::Timeout));
+    assert_eq!(first.fetch_within(&mut buffer, Deadline::Now), Err(FetchError::Timeout(0)));
     assert_eq!(second.fetch_within(&mut buffer, Deadline::Now), Err(FetchError::Held(0)));
     drop(first);
-    assert_eq!(second.fetch_within(&mut buffer, Deadline::Now), Err(FetchError::Timeout));
+    assert_eq!(second.fetch_within(&mut buffer, Deadline::Now), Err(FetchError::Timeout(0)));
     // One that is not fetched by hand would have to wait, too.
     b.set_by_hand(false);
     let _third = a.to(1).announce(pattern(LONG, 3)).expect("a receiver");
@@ -229,7 +229,7 @@ fn a_handler_that_panics_sees_the_announcement_again_or_refuses_what_it_began_wi
     assert!(mail.redelivered() == 1 && mail.announced() == Some(LONG as u64));
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         let mut arrival = mail.fetch();
-        assert_eq!(arrival.fetch_within(&mut [0; 8], Deadline::Now), Err(FetchError::Timeout));
+        assert_eq!(arrival.fetch_within(&mut [0; 8], Deadline::Now), Err(FetchError::Timeout(0)));
         std::panic::resume_unwind(Box::new(()));
     }));
     assert!(panicked.is_err());
@@ -278,12 +278,12 @@ fn a_successor_does_not_wait_for_what_its_predecessor_had() {
     forget(b.recv().expect("mail"));
     let mut arrival = b.recv().expect("an announcement").fetch();
     let mut buffer = [0; 200];
-    assert_eq!(arrival.fetch_within(&mut buffer, Deadline::Now), Err(FetchError::Timeout));
+    assert_eq!(arrival.fetch_within(&mut buffer, Deadline::Now), Err(FetchError::Timeout(0)));
     assert_eq!(second.is_received(), Ok(false));
     assert_eq!(arrival.fetch_within(&mut buffer, Deadline::Now), Ok(100));
     drop(arrival);
     let mut arrival = b.recv().expect("an announcement").fetch();
-    assert_eq!(arrival.fetch_within(&mut buffer, Deadline::Now), Err(FetchError::Timeout));
+    assert_eq!(arrival.fetch_within(&mut buffer, Deadline::Now), Err(FetchError::Timeout(0)));
     forget(arrival);
     drop(b);
     let b = scratch.open().join(1).expect("free");
@@ -324,7 +324,7 @@ fn a_message_that_cannot_be_received_to_a_buffer_now_stays() {
     let mut second = a.to(1).announce(pattern(100, 2)).expect("a receiver");
     let mut arrival = b.recv().expect("an announcement").fetch();
     let mut buffer = [0; 200];
-    assert_eq!(arrival.fetch_within(&mut buffer, Deadline::Now), Err(FetchError::Timeout));
+    assert_eq!(arrival.fetch_within(&mut buffer, Deadline::Now), Err(FetchError::Timeout(0)));
     assert_eq!(b.from(0).recv_into(&mut buffer), Err(RecvError::Held(0)));
     drop(arrival);
     assert_eq!(first.is_received(), Err(SendError::Refused(1)));

@@ -142,7 +142,7 @@ impl<'a> Arrival<'a> {
         let taken = if most == 0 { Ok(0) } else { mail.fetch_next(&mut buffer[..most], deadline) };
         match taken {
             Ok(taken) => self.left -= taken as u64,
-            Err(FetchError::Timeout | FetchError::Interrupted) => {}
+            Err(FetchError::Timeout(_) | FetchError::Interrupted) => {}
             Err(_) => self.end(false),
         }
         taken
@@ -168,7 +168,7 @@ impl<'a> Arrival<'a> {
                 Err(error) => {
                     self.put_back();
                     return match error {
-                        FetchError::Timeout => Err(RecvError::Timeout),
+                        FetchError::Timeout(_) => Err(RecvError::Timeout),
                         FetchError::Interrupted => Err(RecvError::Interrupted),
                         FetchError::Gone { rank, died } => Err(RecvError::Gone { rank, died }),
                         FetchError::Cut(_) => Ok(None),

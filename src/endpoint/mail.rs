@@ -153,7 +153,7 @@ impl<'a> Mail<'a> {
         let mut fetch = Fetch::new(self.member, self.peer, &self.descriptor, buffer);
         match self.halves().drive(self.member, deadline, &mut fetch)? {
             true => Ok(fetch.taken),
-            false => Err(FetchError::Timeout),
+            false => Err(FetchError::Timeout(self.peer.from)),
         }
     }
 
@@ -357,7 +357,7 @@ impl<'a> Mail<'a> {
     fn try_answer_in_lane(&self, kind: Kind, bytes: &[u8], deadline: Deadline) -> Result<(), ReplyError> {
         let member = self.member;
         if !self.descriptor.is_call() {
-            return Err(ReplyError::NotACall);
+            return Err(ReplyError::NotACall(self.from()));
         }
         member.check().map_err(SendError::from)?;
         let mut reply = Answering::new(member, self.message.peer, &self.message.descriptor, kind, bytes);

@@ -47,7 +47,7 @@ impl<M> Unanswered<M> {
     /// # let (me, other) = (region.join(0)?, region.join(1)?);
     /// other.send(0, b"hello")?;
     /// let unanswered = me.recv()?.reply_within(b"hi", Deadline::Now).unwrap_err();
-    /// assert_eq!(unanswered.error(), ReplyError::NotACall);
+    /// assert_eq!(unanswered.error(), ReplyError::NotACall(1));
     /// assert_eq!(unanswered.into_call().to_vec(), b"hello");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

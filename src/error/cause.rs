@@ -64,7 +64,7 @@ impl RecvError {
 impl FetchError {
     /// Whether the deadline passed.
     pub fn is_timeout(&self) -> bool {
-        *self == FetchError::Timeout
+        matches!(self, FetchError::Timeout(_))
     }
 
     /// Whether the sender has ended.
@@ -134,8 +134,8 @@ mod tests {
         let timeout = ReplyError::from(SendError::Timeout(1));
         assert_eq!((gone.is_gone(), gone.is_timeout()), (true, false));
         assert_eq!((timeout.is_gone(), timeout.is_timeout()), (false, true));
-        assert!(!ReplyError::NotACall.is_gone() && !ReplyError::NotACall.is_timeout());
-        assert!(FetchError::Timeout.is_timeout() && !FetchError::Cut(1).is_timeout());
+        assert!(!ReplyError::NotACall(1).is_gone() && !ReplyError::NotACall(1).is_timeout());
+        assert!(FetchError::Timeout(1).is_timeout() && !FetchError::Cut(1).is_timeout());
         assert!(FetchError::Gone { rank: 1, died: true }.is_gone() && !FetchError::Cut(1).is_gone());
         assert!(WaitError::Timeout { rank: 1 }.is_timeout() && !WaitError::Removed { rank: 1 }.is_timeout());
     }

@@ -54,7 +54,7 @@ impl RecvError {
 impl FetchError {
     fn kind(&self) -> ErrorKind {
         match self {
-            FetchError::Timeout => ErrorKind::TimedOut,
+            FetchError::Timeout(_) => ErrorKind::TimedOut,
             FetchError::Interrupted => ErrorKind::Other,
             FetchError::Gone { died: false, .. } => ErrorKind::UnexpectedEof,
             FetchError::Gone { died: true, .. } => ErrorKind::ConnectionReset,
@@ -118,7 +118,7 @@ impl From<CallError> for Error {
 impl From<ReplyError> for Error {
     fn from(error: ReplyError) -> Self {
         match error {
-            ReplyError::NotACall => Error::new(ErrorKind::InvalidInput, error),
+            ReplyError::NotACall(_) => Error::new(ErrorKind::InvalidInput, error),
             ReplyError::Send(sent) => Error::new(sent.kind(), error),
         }
     }

@@ -228,20 +228,20 @@ impl fmt::Display for End {
 /// # other.send(0, b"hello")?;
 /// let mail = me.recv()?;
 /// match mail.reply(b"and to you") {
-///     Err(ReplyError::NotACall) => println!("nobody waits for an answer"),
+///     Err(ReplyError::NotACall(rank)) => println!("rank {rank} waits for no answer"),
 ///     Err(error) if error.is_gone() => println!("nobody waits any more"),
 ///     sent => sent?,
 /// }
 /// # other.send(0, b"again")?;
-/// # assert_eq!(me.recv()?.reply(b""), Err(ReplyError::NotACall));
+/// # assert_eq!(me.recv()?.reply(b""), Err(ReplyError::NotACall(1)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum ReplyError {
-    /// The mail is not a call. Unless it is handed back, it is acknowledged.
-    #[error("the mail is not a call")]
-    NotACall,
+    /// The mail, which is of this rank, is not a call. Unless it is handed back, it is acknowledged.
+    #[error("the mail of rank {0} is not a call")]
+    NotACall(u32),
     /// The answer was not sent, for the same reasons as a message to the caller.
     #[error("the answer was not sent: {0}")]
     Send(#[from] SendError),
@@ -363,9 +363,9 @@ pub enum RecvError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum FetchError {
-    /// The deadline passed before more of it came. It goes on.
-    #[error("timed out")]
-    Timeout,
+    /// The deadline passed before this rank sent more of it. It goes on.
+    #[error("rank {0} sent no more of its message in time")]
+    Timeout(u32),
     /// An [`Interrupter`](crate::Interrupter) ended the wait. It goes on.
     #[error("interrupted")]
     Interrupted,

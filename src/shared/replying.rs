@@ -18,7 +18,7 @@ pub fn answer(
     deadline: Deadline,
 ) -> Result<(), ReplyError> {
     if !call.is_call() {
-        return Err(ReplyError::NotACall);
+        return Err(ReplyError::NotACall(from));
     }
     let mut waits = false;
     let answered = handle.wait(What::Replying, deadline, POLL_PAUSES, |joint, how| {

@@ -161,7 +161,7 @@ impl Recv {
                                 break End::Time;
                             }
                         }
-                        Carried::Nothing(FetchError::Timeout) => break End::Time,
+                        Carried::Nothing(FetchError::Timeout(_)) => break End::Time,
                         Carried::Nothing(FetchError::Cut(_) | FetchError::Gone { .. }) => {}
                         Carried::Nothing(FetchError::Broken(broken)) => {
                             return Err(self.failure(broken.into()));

@@ -30,7 +30,7 @@ impl Collector<'_> {
             match result {
                 Ok(0) => break,
                 Ok(count) => self.bytes.extend_from_slice(&part[..count]),
-                Err(FetchError::Timeout) => {}
+                Err(FetchError::Timeout(_)) => {}
                 Err(FetchError::Broken(broken)) => return self.fail(broken.into()),
                 Err(FetchError::Gone { .. } | FetchError::Cut(_) | FetchError::Held(_)) => return Ok(()),
                 Err(error) => {
