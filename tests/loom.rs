@@ -1683,11 +1683,12 @@ impl Line {
 
     /// The number that answers, if it has come.
     fn answered(&self, caller: &Caller, stamp: u64) -> Option<u64> {
-        let answer = caller.answer(stamp).expect("it makes sense")?;
-        assert_eq!((answer.kind, answer.place), (Kind::Answer, Location::Inline(8)));
+        let (bytes, len) = caller.answer_in_line(stamp)?;
         self.payload.with(|_| ());
+        let answer = caller.answer(stamp).expect("it makes sense").expect("it is there");
+        assert_eq!((answer.kind, answer.place, len), (Kind::Answer, Location::Inline(len), 8));
         caller.is_wanted.set(false);
-        caller.payload().first_chunk().map(|number| u64::from_ne_bytes(*number))
+        bytes.first_chunk().map(|number| u64::from_ne_bytes(*number))
     }
 
     fn wait_for_answer(&self, caller: &Caller, stamp: u64) -> u64 {

@@ -38,7 +38,6 @@ pub use reply::Reply;
 
 use credit::Credit;
 use held::HeldUp;
-use waiting::Waiting;
 
 use crate::abi::{CallId, Kind, Location};
 use crate::endpoint::{Endpoint, Halves, RecvHalf, SendHalf, SendTo};
@@ -47,8 +46,7 @@ use crate::half::{Bytes, Member, Starving};
 use crate::rank::Status;
 use crate::ring::Corrupt;
 use crate::send::{Answer, Outgoing, living_taker};
-use crate::wait::pace::{self, CALL_PAUSES};
-use crate::wait::{Deadline, look_soon};
+use crate::wait::Deadline;
 use core::cell::Cell as Private;
 use core::fmt;
 
@@ -339,70 +337,6 @@ impl<'a> Call<'a> {
         self.finish(deadline.into())
     }
 
-    #[inline(always)]
-    fn finish(&self, deadline: Deadline) -> Result<Reply, CallError> {
-        let member = self.member();
-        member.check()?;
-        self.halves().publish();
-        // Nobody else answers what this rank asks itself.
-        if self.peer.to == member.rank() && member.finds_alone() {
-            return self.look()?.ok_or(Broken::Oneself.into());
-        }
-        match self.way.get() {
-            Way::Line(_) => pace::pause(CALL_PAUSES),
-            Way::Lane(seq) => return self.finish_in_lane(seq, deadline),
-            Way::Over => {}
-        }
-        self.await_answer(deadline)
-    }
-
-    #[inline(always)]
-    fn finish_in_lane(&self, seq: u64, deadline: Deadline) -> Result<Reply, CallError> {
-        // It may have come with others, or before this.
-        if let Some(bytes) = self.peer.answers.take_next(seq) {
-            self.way.set(Way::Over);
-            return Ok(Reply(bytes));
-        }
-        self.wait_in_lane(deadline)
-    }
-
-    #[inline(never)]
-    fn wait_in_lane(&self, deadline: Deadline) -> Result<Reply, CallError> {
-        if let Some(reply) = self.look_in_lane()? {
-            return Ok(reply);
-        }
-        self.await_answer(deadline)
-    }
-
-    #[inline(always)]
-    fn await_answer(&self, deadline: Deadline) -> Result<Reply, CallError> {
-        if look_soon(self.member(), deadline, || self.may_have_come())
-            && let Some(reply) = self.look()?
-        {
-            return Ok(reply);
-        }
-        self.drive(deadline)?.ok_or(CallError::Timeout(self.peer.to))
-    }
-
-    /// Whether the answer may be there. Cost: a load, as long as it is not.
-    #[inline(always)]
-    fn may_have_come(&self) -> bool {
-        match self.way.get() {
-            Way::Line(stamp) => self.peer.caller.has_news(stamp),
-            Way::Lane(seq) => self.peer.answers.has_news(CallId::of_message(seq)),
-            Way::Over => true,
-        }
-    }
-
-    #[inline(never)]
-    fn drive(&self, deadline: Deadline) -> Result<Option<Reply>, CallError> {
-        let member = self.member();
-        let held_up = HeldUp::new(self.sender, self.receiver, self.peer);
-        let mut waiting = Waiting { call: self, reply: None, held_up };
-        self.halves().drive(member, deadline, &mut waiting)?;
-        Ok(waiting.reply)
-    }
-
     /// What batches hold back is published before a wait.
     #[inline(always)]
     pub(crate) fn halves(&self) -> Halves<'a> {
@@ -410,7 +344,7 @@ impl<'a> Call<'a> {
     }
 
     /// The answer, if it is there.
-    #[inline(always)]
+    #[inline(never)]
     fn look(&self) -> Result<Option<Reply>, CallError> {
         let Way::Line(stamp) = self.way.get() else { return self.look_in_lane() };
         let caller = &self.peer.caller;
@@ -505,6 +439,15 @@ impl<'a> Call<'a> {
         CallError::Unanswered { rank: self.peer.to, end }
     }
 
+    /// Nobody wants the answer that has not come.
+    #[inline(never)]
+    fn give_up(&self) {
+        if let Way::Line(_) = self.way.get() {
+            self.peer.answers.has_stray.set(true);
+        }
+        self.end();
+    }
+
     /// Nobody wants an answer any more.
     #[inline(always)]
     fn end(&self) {
@@ -522,10 +465,9 @@ impl<'a> Call<'a> {
 impl Drop for Call<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        if let Way::Line(_) = self.way.get() {
-            self.peer.answers.has_stray.set(true);
+        if !matches!(self.way.get(), Way::Over) {
+            self.give_up();
         }
-        self.end();
     }
 }
 

@@ -125,6 +125,18 @@ impl Caller {
         }
     }
 
+    /// The payload of the answer to the call with this stamp (the last one), and its length, if it is there, no refusal, and lies
+    /// in the line. `None` says nothing.
+    #[inline(always)]
+    pub fn answer_in_line(&self, stamp: u64) -> Option<([u8; INLINE], usize)> {
+        // Pairs with the server's store: the answer is there.
+        if self.line.stamp.load(acquire(Edge::Answer)) != stamp & !ASKED {
+            return None;
+        }
+        let len = Envelope::len_in_cell(self.line.envelope.load(Relaxed), Kind::Answer)?;
+        Some((self.payload(), len))
+    }
+
     /// All payload words of the line. An answer is at their beginning.
     #[inline(always)]
     pub fn payload(&self) -> [u8; INLINE] {
