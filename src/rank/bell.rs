@@ -179,6 +179,17 @@ impl Ringer {
         !bell.has_sleeper()
     }
 
+    /// The same for both bits of a rank's bell.
+    #[inline(always)]
+    pub fn needs_no_ring_at_all(self, bells: &Bells) -> bool {
+        os::light_fence();
+        if self.bits | bells.modes[0].load(Relaxed) | bells.modes[1].load(Relaxed) != 0 {
+            return false;
+        }
+        os::light_fence();
+        !is_asleep(bells)
+    }
+
     /// Wakes the sleeper on `bell`, if there is one. Its next look sees what was published before.
     ///
     /// Cost: the same as `needs_no_ring`, a full fence if the bell or this ringer asks for one, and a system call if
@@ -239,6 +250,7 @@ impl<'a> Bell<'a> {
 
     /// The bell of a thread that has both halves, which sleeps for mail and for room at once. Each bit has its own
     /// [`Order`] and its own ringers.
+    #[inline(always)]
     pub fn both(bells: &'a Bells) -> Self {
         Self { bells, bits: Self::mail(bells).bits | Self::room(bells).bits }
     }
@@ -356,6 +368,7 @@ pub(super) fn take_over(bells: &Bells) {
 }
 
 /// Whether a process seems to sleep on this bell.
+#[inline(always)]
 pub fn is_asleep(bells: &Bells) -> bool {
     Bell::both(bells).has_sleeper()
 }

@@ -161,6 +161,12 @@ impl Incoming {
     /// next that was never taken.
     #[inline(always)]
     fn next(&self) -> Option<u64> {
+        let has_only_new = self.state.get().is_plain() && self.consumer.unread() == 0;
+        if has_only_new { Some(self.consumer.next()) } else { self.search_next() }
+    }
+
+    #[inline(never)]
+    fn search_next(&self) -> Option<u64> {
         let state = self.state.get();
         if matches!(state, State::Resetting | State::Corrupt) {
             return None;

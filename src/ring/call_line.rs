@@ -181,12 +181,11 @@ impl Server {
     #[inline(always)]
     fn look(&self, next: impl FnOnce() -> Option<u64>) -> Option<Descriptor> {
         let cell = &self.line;
-        // Relaxed: if it is not news, nothing else is read.
-        if cell.stamp.load(Relaxed) == self.seen.get() {
-            return None;
-        }
         // Pairs with the caller's store: the request is there.
         let stamp = cell.stamp.load(acquire(Edge::Ask));
+        if stamp == self.seen.get() {
+            return None;
+        }
         let is_for_us = stamp & ASKED != 0 && (stamp >> EPOCH_SHIFT ^ self.epoch) & EPOCH_MASK == 0;
         let word = cell.envelope.load(Relaxed);
         match Envelope::len_in_cell(word, Kind::Call) {
@@ -213,21 +212,30 @@ impl Server {
     /// Cost: the line, which is in this cache already.
     #[inline(always)]
     pub fn answer(&self, stamp: u64, kind: Kind, bytes: &[u8]) {
+        let stamp = self.note_answered(stamp);
         write(&self.line, kind, 0, self.epoch as u8, bytes);
         self.hand_back(stamp);
     }
 
     /// Says that the answer to the call with this stamp, which was taken, lies in the return lane.
     pub fn answer_in_lane(&self, stamp: u64, kind: Kind) {
+        let stamp = self.note_answered(stamp);
         let envelope = Envelope::numbered(0, self.epoch as u8, kind, Location::Arena);
         self.line.envelope.store(envelope.pack(), Relaxed);
         self.hand_back(stamp);
     }
 
+    /// The stamp of the answer to the call with this stamp. It is no news. Noted before the answer is written, so that nothing
+    /// comes between the stores to the line: a caller that looks would take it away half-written.
     #[inline(always)]
-    fn hand_back(&self, stamp: u64) {
+    fn note_answered(&self, stamp: u64) -> u64 {
         let stamp = stamp & !ASKED;
         self.seen.set(stamp);
+        stamp
+    }
+
+    #[inline(always)]
+    fn hand_back(&self, stamp: u64) {
         // Carries the answer. Pairs with the caller's load of the stamp.
         self.line.stamp.store(stamp, release(Edge::Answer));
     }

@@ -211,10 +211,13 @@ impl Consumer {
     }
 
     /// Allows `take_new` one message fewer than `grant` did.
+    #[inline(always)]
     pub fn shorten(&self) {
         let next = self.next.get();
-        self.turn.shorten();
-        self.row.grant(next, self.row.left(next).min(self.turn.left(next)));
+        if self.turn.covers(next) {
+            self.turn.shorten();
+            self.row.grant(next, self.row.left(next).min(self.turn.left(next)));
+        }
     }
 
     /// Like `take`, for the common case only: a new, whole message that `filter` takes. One that does not lie in its cell must

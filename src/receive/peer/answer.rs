@@ -80,13 +80,17 @@ impl Incoming {
 
     #[inline(always)]
     pub(super) fn ring_caller(&self, member: &Member) {
-        if !member.mail_needs_no_ring(&self.record) {
-            member.ring_mail(&self.record);
+        if !member.needs_no_ring(&self.record) {
+            self.ring_caller_aloud(member);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn ring_caller_aloud(&self, member: &Member) {
+        member.ring_mail(&self.record);
         // A half that calls sleeps for that.
-        if !member.room_needs_no_ring(&self.record) {
-            member.ring_credit(&self.record);
-        }
+        member.ring_credit(&self.record);
     }
 
     /// Finishes a call that is not answered. Its caller is told.
