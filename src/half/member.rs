@@ -217,7 +217,7 @@ impl Member {
     /// Whether this peer can be left alone when there is mail for it and room for its messages: it is not asleep.
     #[inline(always)]
     pub fn needs_no_ring(&self, peer: &Rank) -> bool {
-        self.ringer.get().needs_no_ring_at_all(&peer.bells)
+        self.ringer.get().needs_no_ring(Bell::both(&peer.bells))
     }
 
     /// Whether this rank has announced a sleep, and was not rung since.

@@ -172,22 +172,11 @@ impl Ringer {
     pub fn needs_no_ring(self, bell: Bell<'_>) -> bool {
         // Before the mode is loaded, too: `Order` says why.
         os::light_fence();
-        if self.bits | bell.mode().load(Relaxed) != 0 {
+        if self.bits | bell.asks() != 0 {
             return false;
         }
         os::light_fence();
         !bell.has_sleeper()
-    }
-
-    /// The same for both bits of a rank's bell.
-    #[inline(always)]
-    pub fn needs_no_ring_at_all(self, bells: &Bells) -> bool {
-        os::light_fence();
-        if self.bits | bells.modes[0].load(Relaxed) | bells.modes[1].load(Relaxed) != 0 {
-            return false;
-        }
-        os::light_fence();
-        !is_asleep(bells)
     }
 
     /// Wakes the sleeper on `bell`, if there is one. Its next look sees what was published before.
@@ -274,6 +263,15 @@ impl<'a> Bell<'a> {
     #[inline(always)]
     fn mode(self) -> &'a AtomicU32 {
         &self.bells.modes[self.half()]
+    }
+
+    /// What ringers for any of its bits must do beyond looking.
+    #[inline(always)]
+    fn asks(self) -> u32 {
+        let asks = |bit, half: usize| {
+            if self.bits & bit == 0 { 0 } else { self.bells.modes[half].load(Relaxed) }
+        };
+        asks(MAIL, 0) | asks(ROOM, 1)
     }
 
     pub(crate) fn event(self) -> &'a AtomicU32 {
