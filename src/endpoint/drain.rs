@@ -134,9 +134,11 @@ impl<'a> Drain<'a> {
     /// Gives `handle` the messages of this row of `peer`, whose first one is in hand, and of the next ones.
     #[inline(always)]
     fn follow(&mut self, peer: &'a Incoming, handle: &mut impl FnMut(&Message<'_>)) {
-        let (member, row, mut next) = (self.member, peer.consumer.row(self.wanted.filter), self.next);
+        let (member, filter, mut next) = (self.member, self.wanted.filter, self.next);
         self.follows = true;
         loop {
+            // Found again for each row, so that nothing has to be kept for it while another one begins.
+            let row = peer.consumer.row(filter);
             while let Some(descriptor) = row.take(next) {
                 next = next.wrapping_add(1);
                 handle(&Message { peer, descriptor });

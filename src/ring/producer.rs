@@ -334,6 +334,7 @@ impl Producer {
     }
 
     /// Updates the shared count of bytes.
+    #[cold]
     #[inline(never)]
     fn tell_count(&self, tail: u64) {
         let line = &self.lane.producer;

@@ -48,16 +48,12 @@ impl Outbox {
         for message in messages {
             let bytes = message.as_ref();
             // The caller's code may have taken long, or have forked the process.
-            let may_write = member.check().is_ok();
-            // A word, which is common, costs one comparison.
-            if may_write
-                && let Ok(word) = <&[u8; 8]>::try_from(bytes)
-                && writer.push(word, true)
-            {
-                *sent += 1;
-                continue;
-            }
-            let is_held = may_write && bytes.len() <= INLINE && writer.push(bytes, true);
+            let is_held = member.check().is_ok()
+                && match <&[u8; 8]>::try_from(bytes) {
+                    // A word, which is common, costs one comparison.
+                    Ok(word) => writer.push(word, true),
+                    Err(_) => bytes.len() <= INLINE && writer.push(bytes, true),
+                };
             if !is_held && !self.hold_any(member, peer, label, bytes) {
                 post(bytes)?;
             }
