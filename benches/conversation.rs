@@ -122,12 +122,17 @@ mod not_loom {
             |(bytes, messages)| measure::stream_batched(CONFIG, bytes, messages, BATCH, Wait::default());
         let drained =
             |(bytes, messages)| measure::stream_drained(CONFIG, bytes, messages, BATCH, Wait::default());
+        let each = |(bytes, messages)| match bytes {
+            8 => measure::stream_of_each::<8>(CONFIG, messages, BATCH, Wait::default()),
+            _ => measure::stream_of_each::<48>(CONFIG, messages, BATCH, Wait::default()),
+        };
         for small in SMALL {
             compare(&[
                 (&format!("lines, raw, {} B", small.0), &|| Ok(measure::lines(small.0, small.1)?)),
                 (&format!("mailbox, {} B", small.0), &|| ours(small)),
                 ("  in batches of 256", &|| batched(small)),
                 ("  sent so, drained", &|| drained(small)),
+                ("  by one call, drained", &|| each(small)),
             ])?;
         }
         for (bytes, messages) in STREAMS {

@@ -253,14 +253,49 @@ pub fn stream_drained(
     let pair = Pair::of(&name, wait)?;
     let batches = messages / batch;
     let partner = start_batches(&pair, bytes, batches, batch)?;
+    drain_from(&pair, bytes, batches * batch, partner)
+}
+
+/// As [`stream_drained`], for messages of `BYTES` bytes, at least 8. The sender sends a batch by one call.
+pub fn stream_of_each<const BYTES: usize>(
+    config: Config,
+    messages: u64,
+    batch: u64,
+    wait: Wait,
+) -> Outcome<Stream> {
+    let name = create(config)?;
+    check_length(&name, BYTES)?;
+    let pair = Pair::of(&name, wait)?;
+    let batches = messages / batch;
+    let partner = Partner::start(1, || {
+        let me = pair.join(1).expect("the region is there");
+        for first in (0..batches).map(|number| number * batch) {
+            send_each::<BYTES>(&me, first..first + batch);
+        }
+    })?;
+    drain_from(&pair, BYTES, batches * batch, partner)
+}
+
+#[inline(never)]
+fn send_each<const BYTES: usize>(me: &Endpoint, messages: Range<u64>) {
+    let bytes = messages.map(|message| {
+        let mut bytes = [1; BYTES];
+        bytes[..8].copy_from_slice(&message.to_ne_bytes());
+        black_box(bytes)
+    });
+    me.to(0).send_each(bytes).expect("the partner lives");
+}
+
+/// Joins as rank 0, and receives so many messages of the partner.
+fn drain_from(pair: &Pair, bytes: usize, messages: u64, partner: Partner) -> Outcome<Stream> {
     let me = pair.join(0)?;
     let mut buffer = vec![0; bytes];
     me.recv()?.copy_to(black_box(&mut buffer));
     let start = Instant::now();
     let mut received = 1;
-    while received < batches * batch {
+    while received < messages {
         received += drain_all(&me, &mut buffer)?;
-        if received < batches * batch {
+        if received < messages {
             me.recv()?.copy_to(black_box(&mut buffer));
             received += 1;
         }
@@ -268,7 +303,7 @@ pub fn stream_drained(
     let time = start.elapsed();
     drop(me);
     partner.finish()?;
-    Ok(Stream { messages: batches * batch - 1, bytes, time })
+    Ok(Stream { messages: messages - 1, bytes, time })
 }
 
 /// Starts rank 1 of this pair, which sends so many batches, each of `batch` messages.

@@ -19,7 +19,7 @@ mod times;
 pub use board::{Board, idle};
 pub use conversation::{
     calls, calls_at_once, calls_in, fan_in, fan_in_for, large, large_in, round_trip, round_trip_in, stream,
-    stream_batched, stream_drained, stream_in,
+    stream_batched, stream_drained, stream_in, stream_of_each,
 };
 pub use crew::{Crew, served, shared_round_trip};
 pub use fan_in::FanIn;
