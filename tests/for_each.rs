@@ -6,6 +6,7 @@ mod common;
 use common::numbers::{bytes, endpoints, given, panics, send, stop, unread};
 use common::wire::Wire;
 use common::{GUARD, SHORT, pattern, wait_until};
+use mailbox::lab::abi::ROOM;
 use mailbox::lab::sync::Ordering::Relaxed;
 use mailbox::{Broken, Deadline, Lost, RecvError, Wait};
 use std::cell::Cell;
@@ -376,6 +377,28 @@ fn a_successor_is_told_of_a_row_before_it_is_handed_out() {
         let handed = || wire.mailbox.mail.consumer.handed.load(Relaxed);
         b.drain().for_each(|message| assert!(handed() > message.seq())).expect("sound");
         assert!(handed() < count + 16 && (count != 16 || handed() == count), "{count} {}", handed());
+    }
+}
+
+#[test]
+fn who_waits_for_room_is_rung_with_each_row_and_in_a_batch_with_a_quarter() {
+    for (in_batch, due) in [(false, 16), (true, 64)] {
+        let (scratch, [a, b]) = endpoints(256);
+        send(&a, 1, 0..256);
+        let batch = in_batch.then(|| b.batch());
+        let mut taken = 0;
+        b.drain()
+            .for_each(|_| {
+                taken += 1;
+                if taken % due == 1 {
+                    assert!(taken == 1 || !scratch.sender_sleeps(0), "nobody rang: {in_batch} {taken}");
+                    scratch.seem_asleep(0, ROOM);
+                }
+                assert!(scratch.sender_sleeps(0), "rung too often: {in_batch} {taken}");
+            })
+            .expect("sound");
+        drop(batch);
+        assert!(taken == 256 && !scratch.sender_sleeps(0), "{in_batch}");
     }
 }
 

@@ -4,12 +4,11 @@
 mod common;
 
 use common::wire::Wire;
-use common::{Child, GUARD, SHORT, Scratch, command, pattern, record, reply, role, wait_until};
-use mailbox::lab::abi::{Bells, MAIL, Rank, Starved};
+use common::{Child, GUARD, SHORT, Scratch, command, pattern, reply, role, wait_until};
+use mailbox::lab::abi::{MAIL, Starved};
 use mailbox::lab::sync::Ordering::Relaxed;
 use mailbox::{CallError, Config, Deadline, Endpoint, Mail, RecvError, Region, SendError, Wait};
 use std::io::Read;
-use std::mem::offset_of;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -124,8 +123,7 @@ fn who_sleeps_is_rung_by_a_sender_that_waits() {
     let (a, b) = (region.join(0).expect("free"), region.join(1).expect("free"));
     (0..4).for_each(|_| a.send(1, b"mail").expect("room"));
     // As it is while somebody sleeps there who holds them.
-    scratch
-        .patch(record(1) + (offset_of!(Rank, bells) + offset_of!(Bells, word)) as u64, &MAIL.to_ne_bytes());
+    scratch.seem_asleep(1, MAIL);
     thread::scope(|scope| {
         let sender = scope.spawn(move || (a.to(1).within(GUARD).send(b"more"), a).0);
         wait_until("its bell is rung", || !scratch.receiver_sleeps(1));

@@ -5,6 +5,7 @@ mod common;
 
 use common::numbers::{bytes, endpoints, given, panics, send, stop, unread};
 use common::{GUARD, SHORT, pattern};
+use mailbox::lab::abi::MAIL;
 use mailbox::{Broken, Deadline, Lost, SendEachError, SendError, Wait};
 use std::cell::{Cell, RefCell};
 use std::thread;
@@ -32,6 +33,25 @@ fn messages_are_held_back_up_to_a_quarter() {
     assert_eq!(given(&b), Vec::from_iter(0..5));
     send(&a, 1, [7]);
     assert_eq!(given(&b), [7], "and no batch is left");
+}
+
+#[test]
+fn who_sleeps_is_rung_for_each_quarter_and_at_the_end() {
+    for (cells, quarter) in [(2, 1), (4, 1), (64, 16)] {
+        let (scratch, [a, b]) = endpoints(cells);
+        // At the end: a whole quarter, a part of one.
+        for count in [quarter, quarter / 2 + 1, u64::from(cells), u64::from(cells) - 1] {
+            scratch.seem_asleep(1, MAIL);
+            let watched = bytes(0..count).enumerate().inspect(|(at, _)| {
+                let is_due = *at > 0 && (*at as u64).is_multiple_of(quarter);
+                assert_eq!(scratch.receiver_sleeps(1), !is_due, "{cells} {count} {at}");
+                scratch.seem_asleep(1, MAIL);
+            });
+            assert_eq!(a.to(1).send_each(watched.map(|(_, message)| message)), Ok(count as usize));
+            assert!(!scratch.receiver_sleeps(1), "{cells} {count}");
+            assert_eq!(given(&b), Vec::from_iter(0..count));
+        }
+    }
 }
 
 #[test]

@@ -134,8 +134,12 @@ impl Scratch {
     }
 
     fn is_asleep(&self, rank: u32, bit: u32) -> bool {
-        let word = record(rank) + (offset_of!(Rank, bells) + offset_of!(Bells, word)) as u64;
-        u32::from_ne_bytes(self.peek(word)) & bit != 0
+        u32::from_ne_bytes(self.peek(bell(rank))) & bit != 0
+    }
+
+    /// Makes it seem that the endpoint of `rank` sleeps for these bits.
+    pub fn seem_asleep(&self, rank: u32, bits: u32) {
+        self.patch(bell(rank), &bits.to_ne_bytes());
     }
 }
 
@@ -226,6 +230,11 @@ pub fn memory(field: &str) -> usize {
 /// Where the record of `rank` lies in a segment.
 pub fn record(rank: u32) -> u64 {
     4096 + u64::from(rank) * size_of::<Rank>() as u64
+}
+
+/// Where the word of its bell lies.
+fn bell(rank: u32) -> u64 {
+    record(rank) + (offset_of!(Rank, bells) + offset_of!(Bells, word)) as u64
 }
 
 /// A second process; killed with the test.
