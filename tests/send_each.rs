@@ -25,6 +25,13 @@ fn messages_are_held_back_up_to_a_quarter() {
     });
     assert_eq!(a.to(1).send_each(watched.map(|(_, message)| message)), Ok(5));
     b.drain().for_each(|_| {}).expect("sound");
+    // The bytes of earlier ones do not count.
+    let watched = [8, 1000, 1000, 1000].map(|len| pattern(len, 0)).into_iter().enumerate();
+    let watched = watched.inspect(|(at, _)| {
+        assert_eq!(a.region().inspect().mailboxes[0].unread, *at as u64 / 3 * 3);
+    });
+    assert_eq!(a.to(1).send_each(watched.map(|(_, message)| message)), Ok(4));
+    b.drain().for_each(|_| {}).expect("sound");
     // In a batch they are a part of it.
     let batch = a.batch();
     send(&a, 1, 0..5);
@@ -232,4 +239,54 @@ fn a_forked_child_sends_nothing() {
     }
     assert_eq!(libc::WEXITSTATUS(common::status_of(child)), 0);
     assert_eq!(unread(&scratch), 4);
+}
+
+#[test]
+#[cfg_attr(portable, ignore = "forks")]
+fn messages_that_fork_are_sent_by_the_parent_only() {
+    // The first one, which begins to hold back; later ones; the first after a quarter.
+    for (at, len) in [0, 1, 5, 16, 17].into_iter().flat_map(|at| [(at, 8), (at, 5), (at, 48)]) {
+        let (scratch, [a, b]) = endpoints(64);
+        send(&a, 1, 0..4);
+        assert_eq!(given(&b), [0, 1, 2, 3]);
+        let child = Cell::new(0);
+        let messages = (0..20).map(|seed| {
+            if seed == at {
+                child.set(common::fork());
+                // The parent waits until the child has ended.
+                if child.get() > 0 {
+                    assert_eq!(libc::WEXITSTATUS(common::status_of(child.get())), 0, "{at} {len}");
+                }
+            }
+            pattern(len, seed + usize::from(seed >= at && child.get() == 0))
+        });
+        let outcome = a.to(1).send_each(messages);
+        if child.get() == 0 {
+            let lost = SendEachError { sent: at, error: SendError::Broken(Broken::Lost(Lost::Forked)) };
+            common::exit_with(i32::from(outcome != Err(lost)));
+        }
+        assert_eq!((outcome, unread(&scratch)), (Ok(20), 20));
+        let mut all = vec![];
+        b.drain().for_each(|message| all.push(message.to_vec())).expect("sound");
+        assert!(all == Vec::from_iter((0..20).map(|seed| pattern(len, seed))), "{at} {len}");
+    }
+}
+
+#[test]
+fn it_stops_where_its_receiver_begins_anew() {
+    for cells in [2, 4, 64] {
+        let (_scratch, [a, mut b]) = endpoints(cells);
+        send(&a, 1, [0]);
+        let messages = bytes(0..100).enumerate().inspect(|(at, _)| {
+            if *at == 1 {
+                b.reset(0).expect("a rank");
+            }
+        });
+        let stopped = a.to(1).within(Deadline::Now).send_each(messages.map(|(_, message)| message));
+        let lost = SendError::Broken(Broken::Reset(1));
+        assert!(matches!(&stopped, Err(SendEachError { error, .. }) if *error == lost), "{stopped:?}");
+        assert_eq!(given(&b), [], "what is lost is told before anything is sent: {cells}");
+        send(&a, 1, [7]);
+        assert_eq!(given(&b), [7]);
+    }
 }
