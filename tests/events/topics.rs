@@ -205,6 +205,38 @@ fn a_topic_that_always_has_something_hides_nothing() {
     soon(Alone);
 }
 
+/// As by a rank that waits, however many there are that it asks about in turn.
+#[test]
+fn ranks_that_are_watched_are_asked_about_first_beside_a_topic_that_always_has_something() {
+    let (scratch, region) = of(66);
+    let [me] = join(&region, [0]);
+    let mut processes = [1, 20].map(|rank| {
+        let mut process = puppet(&scratch);
+        assert_eq!(process.does(&format!("join {rank}")), "ok");
+        process
+    });
+    let others: Vec<Endpoint> = (2..20).map(|rank| region.join(rank).expect("free")).collect();
+    let _track = track(&me);
+    publishers(&others[0]).0.publish(b"never read").expect("room");
+    let mut joined = 0;
+    while joined < others.len() + processes.len() {
+        match next(&me) {
+            Joined(..) => joined += 1,
+            event => assert_eq!(event, published(TRACK)),
+        }
+    }
+    // The second of these asks about the first ranks of a turn. Rank 1, which is watched, has its next turn after rank 20.
+    (0..2).for_each(|_| assert_eq!(next(&me), published(TRACK)));
+    processes.iter_mut().for_each(Child::kill);
+    let begun = Instant::now();
+    loop {
+        match next(&me) {
+            Told::Published(TRACK) => assert!(begun.elapsed() < GUARD),
+            event => break assert_eq!(event, Died(1, 1)),
+        }
+    }
+}
+
 /// What is sent, and what is acknowledged. No call waits, so none publishes it before its wait.
 #[test]
 fn what_a_batch_holds_back_is_published_beside_a_topic_that_always_has_something() {
