@@ -66,6 +66,11 @@ impl Filter {
         if self.mask == CONTEXT { self.mask } else { self.mask | CALL }
     }
 
+    /// Whether it looks at these bits of a label.
+    pub const fn has_label_mask(self, mask: u64) -> bool {
+        self.mask == mask & !CALL
+    }
+
     /// Whether it takes mail with this label.
     pub const fn takes_label(self, label: u64) -> bool {
         label & self.label_mask() == self.wanted

@@ -64,10 +64,6 @@ impl Place {
     }
 }
 
-/// Where a label is, or would be.
-#[derive(Clone, Copy)]
-pub struct At(usize);
-
 impl Default for Labels {
     fn default() -> Self {
         Self {
@@ -90,24 +86,30 @@ impl Labels {
         self.count
     }
 
-    /// Looks for a label.
+    /// Where this label is likely to be, or would be.
     #[inline(always)]
-    pub fn find(&mut self, key: u64) -> At {
+    fn likely(&mut self, key: u64) -> usize {
         let near = Spread::<TAG_SHIFT>::near(key);
         if self.near.0 != key ^ near {
             self.turn_to(key ^ near);
         }
-        let at = (self.base ^ (near >> TAG_SHIFT) as usize) & (self.places.len() - 1);
+        (self.base ^ (near >> TAG_SHIFT) as usize) & (self.places.len() - 1)
+    }
+
+    /// The place of this label, or the free one that it would have.
+    #[inline(always)]
+    fn find(&mut self, key: u64) -> usize {
+        let at = self.likely(key);
         let place = self.places[at];
         let is_here = place.has(key) || place.word == 0 && self.base == self.near.1;
-        if is_here { At(at) } else { self.find_further(key) }
+        if is_here { at } else { self.find_further(key) }
     }
 
     /// Looks at the label's own place, and then, where that has another, farther each time. It looks at the same place of each group once,
     /// then at the next place of each: steps of 1, 2, 3… reach every group, because their number is a power of two. Neighbours that are
     /// kept from their places go to the same others.
     #[inline(never)]
-    fn find_further(&mut self, key: u64) -> At {
+    fn find_further(&mut self, key: u64) -> usize {
         let (last, groups) = (self.places.len() - 1, self.places.len() / NEAR);
         let near = (Spread::<TAG_SHIFT>::near(key) >> TAG_SHIFT) as usize;
         let (mut at, mut step) = ((self.near.1 ^ near) & last, 0);
@@ -116,7 +118,7 @@ impl Labels {
             at = (at + step * NEAR + usize::from(step % groups == 0)) & last;
         }
         self.base = if step == 0 { self.near.1 } else { at ^ near };
-        At(at)
+        at
     }
 
     /// Other neighbours are looked for. Prefetches the places of those that come next in a row: no processor knows where they are. Where
@@ -133,70 +135,78 @@ impl Labels {
         self.places[first..][..NEAR].chunks(LINE).for_each(|line| memory::prefetch(&line[0]));
     }
 
-    /// The first number of the label there, if it has any.
+    /// Has the only number of this label taken, and takes it out if it was. `None` also if the label has another place than it is likely
+    /// to have, or had more numbers.
     #[inline(always)]
-    pub fn first(&self, at: At) -> Option<u64> {
-        let place = self.places[at.0];
-        match place.word & FLAGS {
-            USED => Some(place.number),
-            _ => self.first_of_queue(at),
+    pub fn take_only<T>(&mut self, key: u64, take: impl FnOnce(u64) -> Option<T>) -> Option<T> {
+        let at = self.likely(key);
+        let place = &mut self.places[at];
+        if place.word != key | USED {
+            return None;
         }
-    }
-
-    #[inline(never)]
-    fn first_of_queue(&self, At(at): At) -> Option<u64> {
-        let place = self.places[at];
-        if place.word & FLAGS == USED | MANY {
-            self.queues[place.number as usize].front().copied()
-        } else {
-            None
-        }
-    }
-
-    /// Takes the first number of the label there, which has one, out.
-    #[inline(always)]
-    pub fn pass(&mut self, At(at): At) {
+        let taken = take(place.number)?;
+        place.word |= OVER;
         self.count -= 1;
-        let place = &mut self.places[at];
-        if place.word & MANY == 0 {
-            place.word |= OVER;
-        } else {
-            self.pass_of_queue(at);
-        }
+        Some(taken)
     }
 
-    #[inline(never)]
-    fn pass_of_queue(&mut self, at: usize) {
+    /// Has the first number of this label taken, if it has any, and takes it out if it was.
+    pub fn take_first<T>(&mut self, key: u64, take: impl FnOnce(u64) -> Option<T>) -> Option<T> {
+        let at = self.find(key);
         let place = &mut self.places[at];
-        let queue = &mut self.queues[place.number as usize];
-        queue.pop_front();
-        if queue.is_empty() {
+        let queue = match place.word & FLAGS {
+            USED => None,
+            flags if flags == USED | MANY => Some(&mut self.queues[place.number as usize]),
+            _ => return None,
+        };
+        let first = queue.as_ref().map_or(Some(place.number), |queue| queue.front().copied())?;
+        let taken = take(first)?;
+        self.count -= 1;
+        let is_over = queue.is_none_or(|queue| {
+            queue.pop_front();
+            if queue.capacity() > FEW.max(4 * queue.len()) {
+                queue.shrink_to(2 * queue.len());
+            }
+            queue.is_empty()
+        });
+        if is_over {
             place.word |= OVER;
         }
-        if queue.capacity() > FEW.max(4 * queue.len()) {
-            queue.shrink_to(2 * queue.len());
-        }
+        Some(taken)
     }
 
     /// Puts a number in, if it is not there. Returns whether to look if the table is to be made again: more than half of its places are
     /// used, which must not last, or the label had a number.
     #[inline(always)]
     pub fn add(&mut self, key: u64, number: u64) -> bool {
-        let At(at) = self.find(key);
-        let place = &mut self.places[at];
-        let flags = place.word & FLAGS;
-        if flags == 0 || flags == USED | OVER {
-            self.used += usize::from(flags == 0);
-            *place = Place { word: key | USED, number };
-            self.count += 1;
-            self.is_full()
-        } else {
-            self.add_another(at, number);
-            true
+        let at = self.likely(key);
+        let (is_own, place) = (self.base == self.near.1, &mut self.places[at]);
+        let is_known = place.word == key | USED | OVER;
+        if !(is_known || place.word == 0 && is_own) {
+            return self.add_other(key, number);
         }
+        *place = Place { word: key | USED, number };
+        self.count += 1;
+        self.used += usize::from(!is_known);
+        !is_known && self.is_full()
     }
 
+    /// The same for a label that has a number, or another place than it is likely to have.
     #[inline(never)]
+    fn add_other(&mut self, key: u64, number: u64) -> bool {
+        let at = self.find(key);
+        let place = &mut self.places[at];
+        let flags = place.word & FLAGS;
+        if flags != 0 && flags != USED | OVER {
+            self.add_another(at, number);
+            return true;
+        }
+        *place = Place { word: key | USED, number };
+        self.count += 1;
+        self.used += usize::from(flags == 0);
+        self.is_full()
+    }
+
     fn add_another(&mut self, at: usize, number: u64) {
         let place = &mut self.places[at];
         if place.word & MANY == 0 {
@@ -253,7 +263,7 @@ impl Labels {
         self.base = self.near.1;
         self.places = vec![Place::default(); (self.used * 8 / 3 + 1).next_power_of_two().max(LEAST)];
         for place in places {
-            let At(at) = self.find(place.word & !FLAGS);
+            let at = self.find(place.word & !FLAGS);
             self.places[at] = place;
         }
     }
@@ -297,11 +307,10 @@ mod tests {
                     labels.add(key, number);
                     numbers.insert(number);
                 } else {
-                    let at = labels.find(key);
-                    assert_eq!(labels.first(at), numbers.first().copied());
-                    if numbers.pop_first().is_some() {
-                        labels.pass(at);
-                    }
+                    assert_eq!(labels.take_only(key, |_| None::<()>), None);
+                    assert_eq!(labels.take_first(key, |_| None::<()>), None);
+                    let only = labels.take_only(key, Some);
+                    assert_eq!(only.or_else(|| labels.take_first(key, Some)), numbers.pop_first());
                 }
                 if labels.is_full() {
                     labels.renew(|_| true);
@@ -324,18 +333,18 @@ mod tests {
             if labels.is_full() {
                 labels.renew(|live| live + 3 > number);
             }
-            let at = labels.find(number << TAG_SHIFT);
-            assert_eq!(labels.first(at), Some(number));
-            if number % 2 == 0 {
-                labels.pass(at);
-            }
+            let mut first = None;
+            let take = |number| {
+                first = Some(number);
+                (number % 2 == 0).then_some(())
+            };
+            labels.take_first(number << TAG_SHIFT, take);
+            assert_eq!(first, Some(number));
             assert_eq!(labels.places.len(), LEAST);
         }
         (0..10_000).for_each(|number| _ = labels.add(0, number));
         assert!(labels.queues.len() == 1 && labels.queues[0].capacity() >= 10_000);
-        let at = labels.find(0);
-        while labels.first(at).is_some() {
-            labels.pass(at);
+        while labels.take_first(0, Some).is_some() {
             assert!(labels.room() <= FEW.max(4 * labels.count()));
         }
         (0..10_000).for_each(|number| _ = labels.add(0, number));
@@ -355,8 +364,7 @@ mod tests {
             }
             // All but one.
             for _ in 1..many {
-                let at = labels.find(key);
-                labels.pass(at);
+                labels.take_first(key, Some).expect("it has more");
             }
             assert_eq!(labels.count(), label + 1);
             assert!(labels.room() <= FEW * labels.count(), "{} for {}", labels.room(), labels.count());

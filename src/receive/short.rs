@@ -1,7 +1,6 @@
 //! Receives that find their mail at once, or in a moment.
 
 use super::{Inbox, Incoming, Wanted};
-use crate::abi::Filter;
 use crate::error::RecvError;
 use crate::half::Member;
 use crate::rank::Source;
@@ -23,21 +22,31 @@ impl Inbox {
         if member.check().is_err() {
             return None;
         }
-        if let Some(found) = self.take_new(member, wanted) {
-            return Some(found);
+        let peer = self.expected(wanted.source)?;
+        if let Some(mail) = self.take_new_of(member, peer, wanted) {
+            return Some((peer, mail));
         }
-        let peer = self.with_unread(wanted)?;
-        Some((peer, self.take_easy_unread(member, peer, wanted.filter)?))
+        if matches!(wanted.source, Source::Anyone) || !self.may_take_unread(peer, wanted) {
+            return None;
+        }
+        let mail = peer.take_easy_unread(member, wanted.filter)?;
+        self.count_again(peer);
+        Some((peer, mail))
     }
 
     #[inline(always)]
     fn take_new(&self, member: &Member, wanted: Wanted) -> Option<(&Incoming, Descriptor)> {
         let peer = self.expected(wanted.source)?;
-        if let Some(descriptor) = peer.consumer.take_new(member.limit, wanted.filter) {
-            return Some((peer, descriptor));
+        self.take_new_of(member, peer, wanted).map(|mail| (peer, mail))
+    }
+
+    #[inline(always)]
+    fn take_new_of(&self, member: &Member, peer: &Incoming, wanted: Wanted) -> Option<Descriptor> {
+        if let Some(mail) = peer.consumer.take_new(member.limit, wanted.filter) {
+            return Some(mail);
         }
         // A receive that was started may take it.
-        if self.posted.is_empty() { Some((peer, self.take_any_call(member, peer, wanted)?)) } else { None }
+        if self.posted.is_empty() { self.take_any_call(member, peer, wanted) } else { None }
     }
 
     /// The same, but no call.
@@ -54,18 +63,10 @@ impl Inbox {
         self.take_call(peer, wanted).or_else(|| take_call_in_lane(member, peer, wanted))
     }
 
-    /// The mailbox from this rank, if there may be unread mail for this, and no receive that was started.
+    /// Whether there may be unread mail of this rank for this, and no receive that was started.
     #[inline(always)]
-    fn with_unread(&self, wanted: Wanted) -> Option<&Incoming> {
-        let Source::Rank(rank) = wanted.source else { return None };
-        let peer = self.peers.get(rank)?;
-        (peer.may_have_unread(wanted.filter) && self.posted.is_empty()).then_some(peer)
-    }
-
-    #[inline(never)]
-    fn take_easy_unread(&self, member: &Member, peer: &Incoming, filter: Filter) -> Option<Descriptor> {
-        let mail = peer.take_easy_unread(member, filter).or_else(|| peer.take_easy_mixed(member, filter));
-        mail.inspect(|_| self.count_again(peer))
+    fn may_take_unread(&self, peer: &Incoming, wanted: Wanted) -> bool {
+        peer.may_have_unread(wanted.filter) && self.posted.is_empty()
     }
 
     /// Takes a mail from this rank that was left unread, or one behind such, if it is there and nothing else needs to be done.
@@ -75,7 +76,9 @@ impl Inbox {
         member: &Member,
         wanted: Wanted,
     ) -> Result<Option<(&Incoming, Descriptor)>, RecvError> {
-        let Some(peer) = self.with_unread(wanted).filter(|peer| !peer.is_silent()) else { return Ok(None) };
+        let Source::Rank(rank) = wanted.source else { return Ok(None) };
+        let is_apt = |peer: &&Incoming| self.may_take_unread(peer, wanted) && !peer.is_silent();
+        let Some(peer) = self.peers.get(rank).filter(is_apt) else { return Ok(None) };
         Ok(self.take(member, wanted, peer, self.by_hand.get())?.map(|mail| (peer, mail)))
     }
 

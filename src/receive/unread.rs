@@ -10,7 +10,7 @@
 //! A live mail is in a table once, unless its peer changes its label while it is handed out and put back. A table that is too large after
 //! it was cleaned has such mails. Then all tables are dropped. They are made again when they are asked for.
 
-use super::labels::{At, Labels};
+use super::labels::Labels;
 use crate::abi::Filter;
 
 /// How many masks are kept. With more than these, the one that was not asked for longest is made again when it is.
@@ -21,8 +21,10 @@ const SLACK: usize = 64;
 /// The numbers of unread mails, by mask and label. Makes a table when it is first asked for one, and takes no memory before.
 #[derive(Default)]
 pub struct Unread {
-    /// Those that were asked for lately come last.
-    views: Vec<View>,
+    /// The one that was asked for last.
+    last: Option<View>,
+    /// The others. Those that were asked for lately come last.
+    others: Vec<View>,
 }
 
 struct View {
@@ -31,56 +33,45 @@ struct View {
     labels: Labels,
 }
 
-/// The oldest mail of some label.
-pub struct Oldest<'a> {
-    labels: &'a mut Labels,
-    at: At,
-    seq: u64,
-}
-
-impl Oldest<'_> {
-    #[inline(always)]
-    pub fn seq(&self) -> u64 {
-        self.seq
-    }
-
-    /// It is taken.
-    #[inline(always)]
-    pub fn pass(self) {
-        self.labels.pass(self.at);
-    }
-}
-
 impl Unread {
     /// Mail `seq`, with this label, is left unread. `live` mails are, with it.
     #[inline(always)]
     pub fn add(&mut self, seq: u64, label: u64, live: usize, is_live: impl Fn(u64) -> bool) {
-        for view in &mut self.views {
-            if view.labels.add(label & view.mask, seq) && view.check(live, &|seq| is_live(seq)) {
-                // A peer lied.
-                return self.forget();
-            }
+        let Some(last) = &mut self.last else { return };
+        let is_large = last.add(seq, label, live, &is_live);
+        if is_large || !self.others.is_empty() && self.add_to_others(seq, label, live, &is_live) {
+            // A peer lied.
+            self.forget();
         }
+    }
+
+    #[inline(never)]
+    fn add_to_others(&mut self, seq: u64, label: u64, live: usize, is_live: &dyn Fn(u64) -> bool) -> bool {
+        self.others.iter_mut().any(|view| view.add(seq, label, live, is_live))
     }
 
     #[cold]
     #[inline(never)]
     fn forget(&mut self) {
-        self.views.clear();
+        (self.last, self.others) = Default::default();
     }
 
-    /// The number of the oldest mail that `filter` takes, in the common case only: its mask was asked for last. It may be over.
+    /// Has the oldest mail taken that `filter` takes, if its mask was asked for last. It may be over.
+    pub fn take_oldest<T>(&mut self, filter: Filter, take: impl FnOnce(u64) -> Option<T>) -> Option<T> {
+        let last = self.last.as_mut().filter(|view| view.is_of(filter))?;
+        last.labels.take_first(filter.key(), take)
+    }
+
+    /// The same, if it is found at once and is the only one with its label.
     #[inline(always)]
-    pub fn oldest(&mut self, filter: Filter) -> Option<Oldest<'_>> {
-        let view = self.views.last_mut().filter(|view| view.mask == filter.label_mask())?;
-        let labels = &mut view.labels;
-        let at = labels.find(filter.key());
-        Some(Oldest { seq: labels.first(at)?, labels, at })
+    pub fn take_only<T>(&mut self, filter: Filter, take: impl FnOnce(u64) -> Option<T>) -> Option<T> {
+        let last = self.last.as_mut().filter(|view| view.is_of(filter))?;
+        last.labels.take_only(filter.key(), take)
     }
 
     /// Whether there is a table for this filter's mask.
     pub fn knows(&self, filter: Filter) -> bool {
-        self.views.iter().any(|view| view.mask == filter.label_mask())
+        self.last.iter().chain(&self.others).any(|view| view.is_of(filter))
     }
 
     /// The oldest live mail that `filter` takes. `all` gives the live mails, oldest first, with their envelopes.
@@ -90,37 +81,57 @@ impl Unread {
         is_live: impl Fn(u64) -> bool,
         all: impl FnOnce() -> I,
     ) -> Option<u64> {
-        let at = self.views.iter().position(|view| view.mask == filter.label_mask());
-        match at {
-            Some(at) => self.views[at..].rotate_left(1),
-            None => {
-                if self.views.len() == VIEWS {
-                    self.views.remove(0);
-                }
-                let mut view = View { mask: filter.label_mask(), labels: Labels::default() };
-                for (seq, envelope) in all() {
-                    view.labels.add(filter.key_of(envelope), seq);
-                    if view.labels.is_full() {
-                        view.labels.renew(|_| true);
+        if !self.last.as_ref().is_some_and(|view| view.is_of(filter)) {
+            self.others.extend(self.last.take());
+            let known = self.others.iter().position(|view| view.is_of(filter));
+            self.last = Some(match known {
+                Some(at) => self.others.remove(at),
+                None => {
+                    if self.others.len() == VIEWS {
+                        self.others.remove(0);
                     }
+                    View::new(filter, all())
                 }
-                self.views.push(view);
-            }
+            });
         }
-        self.views.last_mut()?.first(filter.key(), is_live)
+        self.last.as_mut()?.first(filter.key(), is_live)
     }
 }
 
 impl View {
-    fn first(&mut self, key: u64, is_live: impl Fn(u64) -> bool) -> Option<u64> {
-        let at = self.labels.find(key);
-        while let Some(seq) = self.labels.first(at) {
-            if is_live(seq) {
-                return Some(seq);
+    fn new(filter: Filter, all: impl Iterator<Item = (u64, u64)>) -> Self {
+        let mut labels = Labels::default();
+        for (seq, envelope) in all {
+            labels.add(filter.key_of(envelope), seq);
+            if labels.is_full() {
+                labels.renew(|_| true);
             }
-            self.labels.pass(at);
         }
-        None
+        Self { mask: filter.label_mask(), labels }
+    }
+
+    #[inline(always)]
+    fn is_of(&self, filter: Filter) -> bool {
+        filter.has_label_mask(self.mask)
+    }
+
+    fn first(&mut self, key: u64, is_live: impl Fn(u64) -> bool) -> Option<u64> {
+        loop {
+            let mut first = None;
+            let over = self.labels.take_first(key, |seq| {
+                first = Some(seq);
+                (!is_live(seq)).then_some(())
+            });
+            if over.is_none() {
+                return first;
+            }
+        }
+    }
+
+    /// Puts a number in. Returns whether it is too large.
+    #[inline(always)]
+    fn add(&mut self, seq: u64, label: u64, live: usize, is_live: &dyn Fn(u64) -> bool) -> bool {
+        self.labels.add(label & self.mask, seq) && self.check(live, is_live)
     }
 
     /// Removes the numbers of mails that are not live, and labels that are over, if they are many. So many are live. Returns whether it
@@ -177,7 +188,8 @@ mod tests {
         }
 
         fn entries(&self) -> usize {
-            self.unread.views.iter().map(|view| view.labels.count()).sum()
+            let Unread { last, others } = &self.unread;
+            last.iter().chain(others).map(|view| view.labels.count()).sum()
         }
     }
 
@@ -200,9 +212,7 @@ mod tests {
                 if let Some(seq) = naive {
                     let word = mails.live.get_mut().remove(&seq).expect("it is there");
                     if roll(2) == 0 {
-                        let oldest = mails.unread.oldest(filter).expect("it was asked for last");
-                        assert_eq!(oldest.seq(), seq);
-                        oldest.pass();
+                        assert_eq!(mails.unread.take_oldest(filter, Some), Some(seq));
                     }
                     if roll(10) == 0 {
                         // Put back, as after a panic.
@@ -211,7 +221,7 @@ mod tests {
                 }
             }
         }
-        assert!(mails.unread.views.len() == VIEWS);
+        assert_eq!(mails.unread.others.len(), VIEWS - 1);
     }
 
     #[test]
@@ -224,7 +234,8 @@ mod tests {
             // Its peer changed the tag while it was handed out.
             mails.add(0, tag);
             assert!(mails.entries() <= 3 * (2 * 100 + SLACK), "{} of 100", mails.entries());
-            assert!(mails.unread.oldest(mask(tag)).is_none_or(|oldest| oldest.seq() == 0));
+            let oldest = mails.unread.take_oldest(mask(tag), |seq| (seq > 0).then_some(seq));
+            assert_eq!(oldest, None);
             assert_eq!((mails.first(mask(tag)), mails.first(mask(7))), (Some(0), Some(1)));
         }
     }

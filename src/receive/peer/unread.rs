@@ -92,31 +92,32 @@ impl Incoming {
 
     /// Takes the oldest unread message that `filter` takes, in the common case only: no other message has anything to do with it,
     /// and it is whole, in its cell, and was never handed out. `None` where a message in its cell may be longer than any may be.
-    #[inline(always)]
+    #[inline(never)]
     pub fn take_easy_unread(&self, member: &Member, filter: Filter) -> Option<Descriptor> {
-        if !self.state.get().is_plain() || member.limit < INLINE {
+        if member.limit < INLINE {
             return None;
         }
-        let mut unread = self.unread.borrow_mut();
-        let oldest = unread.oldest(filter)?;
-        let taken = self.consumer.take_unread(oldest.seq(), filter)?;
-        oldest.pass();
-        Some(taken)
+        if self.state.get().is_plain() {
+            let take = |seq| self.consumer.take_unread(seq, filter);
+            let taken = self.unread.borrow_mut().take_only(filter, take);
+            if taken.is_some() {
+                return taken;
+            }
+        }
+        self.take_less_easy_unread(filter)
     }
 
-    /// The same where there is mail in private memory, which it may be, too.
-    pub fn take_easy_mixed(&self, member: &Member, filter: Filter) -> Option<Descriptor> {
-        if !matches!(self.state.get(), State::Mixed) || member.limit < INLINE {
+    /// The same where its label may have more mail, or mail in private memory, which it may be, too.
+    #[inline(never)]
+    fn take_less_easy_unread(&self, filter: Filter) -> Option<Descriptor> {
+        if self.is_silent() {
             return None;
         }
         let is_taken = |kept: &Descriptor| filter.takes(kept.envelope_word());
-        let mut unread = self.unread.borrow_mut();
-        let oldest = unread.oldest(filter)?;
-        let seq = oldest.seq();
-        let taken = self.consumer.take_unread(seq, filter);
-        let taken = taken.or_else(|| self.kept.take_unread_if(seq, is_taken))?;
-        oldest.pass();
-        drop(unread);
+        let taken = self.unread.borrow_mut().take_oldest(filter, |seq| {
+            let taken = self.consumer.take_unread(seq, filter);
+            taken.or_else(|| self.kept.take_unread_if(seq, is_taken))
+        })?;
         self.settle_state();
         Some(taken)
     }
