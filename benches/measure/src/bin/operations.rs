@@ -24,11 +24,13 @@ fn main() -> Outcome {
     let times: usize = arguments.next().ok_or("how often?")?.parse()?;
     let region = Region::create_unnamed(Config::ranks(2))?;
     let (me, other) = (region.join(0)?, region.join(1)?);
-    let (what, bytes) = operation.split_once('-').ok_or("which operation?")?;
+    let (what, bytes) = operation.rsplit_once('-').ok_or("which operation?")?;
     let mut payload = vec![1; bytes.parse()?];
     match what {
         "latest" => return latest(times, &me, &other, &payload),
         "select" => return select(times, &me, &other, &mut payload),
+        "shared" => return shared(times, me, &mut payload),
+        "shared-call" => return shared_call(times, &me, other, &mut payload),
         _ => {}
     }
     let operation = match what {
@@ -59,6 +61,29 @@ fn latest(times: usize, me: &Endpoint, other: &Endpoint, payload: &[u8]) -> Outc
     for _ in 0..times {
         let words: [u64; 6] = latest.value()?.ok_or("no value")?;
         black_box(words.iter().fold(0, |all, word| all ^ word));
+    }
+    Ok(())
+}
+
+/// Messages from a shared endpoint to itself.
+fn shared(times: usize, me: Endpoint, payload: &mut [u8]) -> Outcome {
+    let me = me.into_shared();
+    for _ in 0..times {
+        me.try_send(0, black_box(payload))?;
+        me.try_recv()?.ok_or("no mail")?.copy_to(black_box(payload));
+    }
+    Ok(())
+}
+
+/// Calls that a shared endpoint answers.
+fn shared_call(times: usize, me: &Endpoint, server: Endpoint, payload: &mut [u8]) -> Outcome {
+    let server = server.into_shared();
+    for _ in 0..times {
+        let call = me.to(1).within(Deadline::Now).start_call(black_box(payload))?;
+        let mail = server.try_recv()?.ok_or("no mail")?;
+        mail.copy_to(black_box(payload));
+        mail.reply(black_box(payload))?;
+        black_box(&mut *payload).copy_from_slice(&call.wait()?);
     }
     Ok(())
 }
