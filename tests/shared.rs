@@ -9,7 +9,8 @@ use common::{
     wait_until,
 };
 use mailbox::{
-    Broken, CallError, Config, End, Lost, OwnedMail, RecvError, Region, ReplyError, SendError, Status, Wait,
+    Broken, CallError, Config, End, Event, Lost, OwnedMail, RecvError, Region, ReplyError, SendError, Shared,
+    Status, Wait,
 };
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -498,6 +499,47 @@ fn a_mail_is_read_like_any() {
     let mut front = [0; 4];
     assert_eq!((mail.copy_to(&mut front), front.as_slice()), (4, &7u64.to_ne_bytes()[..4]));
     assert!(format!("{mail:?} {me:?}").contains("seq: 0"));
+}
+
+#[test]
+fn a_mail_of_any_length_is_read_in_whole_and_in_part_whichever_call_took_it() {
+    let (_scratch, me, [other]) = shared(16, Wait::Adaptive);
+    assert!(matches!(me.next_event(), Ok(Event::Joined { rank: 1, .. })));
+    let ways: [fn(&Shared) -> OwnedMail; 5] = [
+        |me| me.recv().expect("mail"),
+        |me| me.from(1).tag(0).try_recv().expect("no error").expect("mail"),
+        |me| {
+            let seen = me.from_any().peek().expect("no error").expect("mail");
+            me.from_any().recv_peeked(&seen).expect("no error").expect("it is still there")
+        },
+        |me| match me.next_event() {
+            Ok(Event::Mail(mail)) => mail,
+            _ => panic!("it is the next"),
+        },
+        |me| me.to(1).send_receive([], me.from(1)).expect("mail"),
+    ];
+    // As many as are copied when it is taken, as many as a cell has room for, and one more.
+    for len in (0..=17).chain(31..=33).chain(47..=49).chain([5000]) {
+        let bytes = pattern(len, 1);
+        for (at, way) in ways.iter().enumerate() {
+            other.send(0, &bytes).expect("room");
+            let mail = way(&me);
+            while other.try_recv().expect("no error").is_some() {}
+            assert_eq!(mail.to_vec(), bytes, "way {at}");
+            for offset in [0, 1, 8, len / 2, len, len + 1] {
+                let mut part = vec![0; 9];
+                let count = mail.read_at(offset, &mut part);
+                let rest = bytes.get(offset..).unwrap_or_default();
+                assert_eq!(part[..count], rest[..rest.len().min(9)], "{len} from {offset}, way {at}");
+                assert!(part[count..].iter().all(|byte| *byte == 0), "no more than that");
+            }
+            assert_eq!(mail.value::<[u8; 8]>().is_ok(), len == 8);
+        }
+    }
+    let (question, mail) = (other.to(0).start_call(b"a call").expect("room"), me.recv().expect("it"));
+    assert_eq!((mail.is_call(), mail.to_vec()), (true, b"a call".to_vec()));
+    mail.reply(b"!").expect("room");
+    assert_eq!(*question.wait().expect("an answer"), *b"!");
 }
 
 // --- The rank ----------------------------------------------------------------------------------------------

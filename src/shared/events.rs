@@ -1,7 +1,7 @@
 //! Events of a shared endpoint: mail, and who comes and goes.
 
 use super::handle::{Handle, Shared};
-use super::joint::{Joint, Thread, What};
+use super::joint::{Joint, Taker, What};
 use super::mail::OwnedMail;
 use super::receiving::is_found;
 use crate::endpoint::{Event, next_until_alone};
@@ -162,10 +162,11 @@ fn next_event(
     since: Option<u64>,
     deadline: Deadline,
 ) -> Result<Event<OwnedMail>, RecvError> {
-    let thread = Thread::this();
-    let told = handle.wait(What::Event(since), deadline, 1, |joint, how| look(joint, since, thread, how))?;
+    let mut taker = Taker::this();
+    let told =
+        handle.wait(What::Event(since), deadline, 1, |joint, how| look(joint, since, &mut taker, how))?;
     match told.ok_or(RecvError::Timeout)? {
-        Told::Mail(from, descriptor) => Ok(Event::Mail(OwnedMail::new(handle.clone(), from, descriptor))),
+        Told::Mail(from, mail) => Ok(Event::Mail(OwnedMail::new(handle.clone(), (from, mail), &taker))),
         Told::News(news) => {
             if let News::Alone = news {
                 // Others wait for that, too, and nobody rings.
@@ -176,12 +177,14 @@ fn next_event(
     }
 }
 
-fn look(joint: &Joint, since: Option<u64>, thread: Thread, how: Look) -> Result<Found<Told>, RecvError> {
+fn look(joint: &Joint, since: Option<u64>, taker: &mut Taker, how: Look) -> Result<Found<Told>, RecvError> {
     let (member, inbox) = joint.receiving();
-    let found =
-        inbox.look_for_event(member, since, |next| is_found(joint, (Wanted::ANYTHING, thread), how, next))?;
-    if let Found::All(Told::Mail(from, mail)) = &found {
-        joint.note_taken(*from, mail.seq, thread);
+    let wanted = (Wanted::ANYTHING, taker.thread);
+    let found = inbox.look_for_event(member, since, |next| is_found(joint, wanted, how, next))?;
+    if let Found::All(Told::Mail(from, mail)) = &found
+        && let Some(peer) = joint.mailbox(*from)
+    {
+        joint.note_taken(peer, mail, taker);
     }
     Ok(found)
 }
@@ -192,7 +195,7 @@ mod tests {
     use crate::abi::MAIL;
     use crate::config::Config;
     use crate::region::Region;
-    use crate::shared::joint::Want;
+    use crate::shared::joint::{Thread, Want};
     use crate::shared::receiving;
     use crate::wait::Common;
 
@@ -209,7 +212,7 @@ mod tests {
     /// What it is called for.
     fn next(joint: &Joint) -> Told {
         assert!(is_called(joint, None));
-        match look(joint, None, Thread::this(), Look::Thorough) {
+        match look(joint, None, &mut Taker::this(), Look::Thorough) {
             Ok(Found::All(told)) => told,
             _ => panic!("it was called for nothing"),
         }
@@ -217,7 +220,7 @@ mod tests {
 
     /// There is nothing, and after a look it is not called.
     fn rests(joint: &Joint) {
-        assert!(matches!(look(joint, None, Thread::this(), Look::Thorough), Ok(Found::Nothing)));
+        assert!(matches!(look(joint, None, &mut Taker::this(), Look::Thorough), Ok(Found::Nothing)));
         assert!(!is_called(joint, None));
     }
 
@@ -247,7 +250,7 @@ mod tests {
         let receive = || {
             // One look sees all there is; after another one there is no news for a receive.
             let look =
-                || receiving::look(&joint, Wanted::ANYTHING, Thread::this(), Look::Check { query: true });
+                || receiving::look(&joint, Wanted::ANYTHING, &mut Taker::this(), Look::Check { query: true });
             [look().err(), look().err()]
         };
         let other = region.join(1).expect("free");

@@ -2,7 +2,7 @@
 
 use super::from::SharedFrom;
 use super::handle::Handle;
-use super::joint::{Joint, Thread, What};
+use super::joint::{Joint, Taker, What};
 use super::mail::OwnedMail;
 use super::receiving;
 use super::sending::{Parcel, claim, end_wait};
@@ -55,7 +55,7 @@ struct Exchange<'a> {
     parcel: Parcel<'a>,
     wanted: Wanted,
     deadline: Deadline,
-    thread: Thread,
+    taker: Taker,
     sending: Sending<'a>,
     received: Option<Result<(u32, Descriptor), RecvError>>,
     /// Whether the receiver is to be told that this waits.
@@ -88,8 +88,8 @@ impl<'a> Exchange<'a> {
         } else {
             Sending::Room(if deadline.is_now() { Progress::AT_ONCE } else { Progress::default() })
         };
-        let thread = Thread::this();
-        Ok(Self { handle, parcel, wanted, deadline, thread, sending, received: None, waits: false })
+        let taker = Taker::this();
+        Ok(Self { handle, parcel, wanted, deadline, taker, sending, received: None, waits: false })
     }
 
     /// One step of each that is not over.
@@ -106,7 +106,7 @@ impl<'a> Exchange<'a> {
             });
         }
         if self.received.is_none() {
-            match receiving::look(joint, self.wanted, self.thread, how) {
+            match receiving::look(joint, self.wanted, &mut self.taker, how) {
                 Ok(Found::All(taken)) => self.received = Some(Ok(taken)),
                 Ok(Found::Some) => has_gone_on = true,
                 Ok(Found::Nothing) => {}
@@ -160,10 +160,9 @@ impl<'a> Exchange<'a> {
 
     /// What came of both. Where they are not over, what was sent is given up, and what was received is put back.
     fn end(self, both: Result<Option<()>, RequestError>) -> Result<OwnedMail, RequestError> {
-        let Self { handle, parcel, sending, received, waits, .. } = self;
-        let received = received.map(|received| {
-            received.map(|(from, descriptor)| OwnedMail::new(handle.clone(), from, descriptor))
-        });
+        let Self { handle, parcel, taker, sending, received, waits, .. } = self;
+        let received =
+            received.map(|received| received.map(|taken| OwnedMail::new(handle.clone(), taken, &taker)));
         let sent = match sending {
             Sending::Sent(sent) => {
                 synchronous::end(handle, sent, false)?;

@@ -15,7 +15,7 @@ use crate::region::Region;
 use crate::wait::pace::BURST;
 use crate::wait::{Crew, Deadline, Found, Interrupted, Look, Waiter};
 use core::fmt;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
 
 /// An endpoint that several threads of a process use: what [`Endpoint::into_shared`] gives.
@@ -86,14 +86,15 @@ struct State {
     epoch: u64,
     region: Region,
     process: u32,
+    process_word: &'static AtomicU32,
 }
 
 impl Handle {
     /// Whether this is the process that joined. A lock that another thread held as it was forked is held in the child for
     /// ever.
     #[inline(always)]
-    fn check(&self) -> Result<(), Lost> {
-        let is_forked = os::process_word().load(Ordering::Relaxed) != self.state.process;
+    pub fn check(&self) -> Result<(), Lost> {
+        let is_forked = self.state.process_word.load(Ordering::Relaxed) != self.state.process;
         if is_forked { Err(Lost::Forked) } else { Ok(()) }
     }
 
@@ -239,7 +240,8 @@ impl Endpoint {
         joint.share(true);
         let bells = region.registry.record(rank).part(|record| &*record.bells);
         let interrupter = joint.endpoint.interrupter();
-        let state = State { crew: Crew::new(bells, joint), rank, epoch, region, process: os::process() };
+        let (process, process_word) = (os::process(), os::process_word());
+        let state = State { crew: Crew::new(bells, joint), rank, epoch, region, process, process_word };
         Shared { handle: Arc::new(Handle { state: Arc::new(state), interrupter }) }
     }
 }

@@ -6,6 +6,7 @@ use crate::endpoint::Endpoint;
 use crate::half::{Interrupter, Member};
 use crate::rank::{Bell, Polling, Seen, Source, Wait, fall_asleep};
 use crate::receive::{Inbox, Incoming, Wanted};
+use crate::ring::Descriptor;
 use crate::send::{Outbox, Outgoing};
 use crate::wait::{Common, Waiter};
 use core::cell::RefCell;
@@ -37,6 +38,22 @@ impl Thread {
         static THREADS: AtomicU64 = AtomicU64::new(0);
         thread_local!(static NUMBER: u64 = THREADS.fetch_add(1, Relaxed));
         Self(NUMBER.with(|number| *number))
+    }
+}
+
+/// The most bytes of a mail that are copied when it is taken. Each move of the mail moves them, too.
+pub const SHORT: usize = 32;
+
+/// A thread that takes a mail.
+pub struct Taker {
+    pub thread: Thread,
+    /// The bytes of what it took, if they are no more: copied under the lock, and read without it.
+    pub bytes: [u8; SHORT],
+}
+
+impl Taker {
+    pub fn this() -> Self {
+        Self { thread: Thread::this(), bytes: [0; SHORT] }
     }
 }
 
@@ -121,10 +138,14 @@ impl Joint {
         self.receiving().1.opened(from)
     }
 
-    /// Notes that this thread has a mail.
+    /// Notes that this thread has a mail, and gives it the bytes if they are few.
     #[inline(always)]
-    pub fn note_taken(&self, from: u32, seq: u64, by: Thread) {
-        self.taken.borrow_mut().push(Taken { from, seq, by, is_told: false });
+    pub fn note_taken(&self, peer: &Incoming, mail: &Descriptor, by: &mut Taker) {
+        let note = Taken { from: peer.from, seq: mail.seq, by: by.thread, is_told: false };
+        self.taken.borrow_mut().push(note);
+        if let Some(bytes) = by.bytes.get_mut(..mail.len) {
+            peer.copy(mail, 0, bytes);
+        }
     }
 
     /// Notes that a mail is done with.

@@ -1,7 +1,7 @@
 //! A received message that any thread may hold.
 
 use super::handle::Handle;
-use super::joint::Joint;
+use super::joint::{Joint, SHORT, Taker};
 use super::replying::answer;
 use crate::abi::Kind;
 use crate::endpoint::{Mail, Message, Unanswered};
@@ -36,13 +36,15 @@ use std::thread::panicking;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Cost: a lock for each look at its bytes and for its end. Nothing here waits for a peer but the methods that answer a call.
-/// In a forked child it has no bytes.
+/// Cost: a lock for its end, and for each look at the bytes of one above 32 bytes. Nothing here waits for a peer but the methods
+/// that answer a call. In a forked child it has no bytes.
 #[must_use = "dropping a mail acknowledges it: say `ack()`"]
 pub struct OwnedMail {
     handle: Arc<Handle>,
     from: u32,
     descriptor: Descriptor,
+    /// Its bytes, if they are few.
+    bytes: [u8; SHORT],
     /// How many bytes were read through [`io::Read`].
     read: usize,
     /// Whether there is nothing to be done any more for it.
@@ -51,8 +53,8 @@ pub struct OwnedMail {
 
 impl OwnedMail {
     #[inline(always)]
-    pub(super) fn new(handle: Arc<Handle>, from: u32, descriptor: Descriptor) -> Self {
-        Self { handle, from, descriptor, read: 0, is_over: false }
+    pub(super) fn new(handle: Arc<Handle>, (from, descriptor): (u32, Descriptor), by: &Taker) -> Self {
+        Self { handle, from, descriptor, bytes: by.bytes, read: 0, is_over: false }
     }
 
     /// Who sent it.
@@ -116,13 +118,19 @@ impl OwnedMail {
     /// ```
     #[inline]
     pub fn copy_to(&self, buffer: &mut [u8]) -> usize {
-        self.look(|message| message.copy_to(buffer)).unwrap_or(0)
+        match self.short() {
+            Some(bytes) => copy(bytes, buffer),
+            None => self.look(|message| message.copy_to(buffer)).unwrap_or(0),
+        }
     }
 
     /// Copies what begins at `offset` to the front of `buffer`, as much as there is and fits; how many bytes that are.
     /// [`OwnedMail::copy_to`] has an example.
     pub fn read_at(&self, offset: usize, buffer: &mut [u8]) -> usize {
-        self.look(|message| message.read_at(offset, buffer)).unwrap_or(0)
+        match self.short() {
+            Some(bytes) => copy(&bytes[offset.min(bytes.len())..], buffer),
+            None => self.look(|message| message.read_at(offset, buffer)).unwrap_or(0),
+        }
     }
 
     /// Its bytes, copied to new memory.
@@ -208,7 +216,11 @@ impl OwnedMail {
     /// ```
     #[inline]
     pub fn value<T: Pod>(&self) -> Result<T, SizeError> {
-        self.look(|message| message.value()).unwrap_or(Err(SizeError { len: 0, size: size_of::<T>() }))
+        let mismatch = |len| SizeError { len, size: size_of::<T>() };
+        match self.short() {
+            Some(bytes) => bytemuck::try_pod_read_unaligned(bytes).map_err(|_| mismatch(bytes.len())),
+            None => self.look(|message| message.value()).unwrap_or(Err(mismatch(0))),
+        }
     }
 
     /// Whether it is a call, whose sender waits for an answer. As [`Mail::is_call`]. [`OwnedMail::refuse`] has an example.
@@ -320,6 +332,12 @@ impl OwnedMail {
         });
     }
 
+    /// The bytes of a short one, which nobody else has. In a forked child there are none.
+    #[inline(always)]
+    fn short(&self) -> Option<&[u8]> {
+        self.bytes.get(..self.len()).filter(|_| self.handle.check().is_ok())
+    }
+
     #[inline(always)]
     fn look<R>(&self, look: impl FnOnce(&Message<'_>) -> R) -> Option<R> {
         let descriptor = self.descriptor;
@@ -364,6 +382,14 @@ impl OwnedMail {
             .handle
             .stir(|joint| joint.mailbox(from).inspect(|peer| work(joint, peer, descriptor)).is_some());
     }
+}
+
+/// Copies as much as fits; how many bytes that are.
+#[inline(always)]
+fn copy(bytes: &[u8], buffer: &mut [u8]) -> usize {
+    let len = bytes.len().min(buffer.len());
+    buffer[..len].copy_from_slice(&bytes[..len]);
+    len
 }
 
 /// Done with a mail: acknowledged or, in unwinding, left unread.

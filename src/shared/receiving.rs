@@ -1,7 +1,7 @@
 //! Receives through a shared endpoint.
 
 use super::handle::Handle;
-use super::joint::{Joint, Thread, What};
+use super::joint::{Joint, Taker, Thread, What};
 use super::mail::OwnedMail;
 use crate::endpoint::Envelope;
 use crate::error::RecvError;
@@ -17,54 +17,54 @@ pub fn recv(
     wanted: Wanted,
     deadline: Deadline,
 ) -> Result<Option<OwnedMail>, RecvError> {
-    let thread = Thread::this();
-    let taken = match handle.with(|joint| take_new(joint, wanted, thread))? {
+    let mut taker = Taker::this();
+    let taken = match handle.with(|joint| take_new(joint, wanted, &mut taker))? {
         None => {
-            handle.wait(What::Mail(wanted), deadline, 1, |joint, how| look(joint, wanted, thread, how))?
+            handle.wait(What::Mail(wanted), deadline, 1, |joint, how| look(joint, wanted, &mut taker, how))?
         }
         taken => taken,
     };
-    Ok(taken.map(|(from, descriptor)| OwnedMail::new(handle.clone(), from, descriptor)))
+    Ok(taken.map(|taken| OwnedMail::new(handle.clone(), taken, &taker)))
 }
 
 /// The message that a look has left, if no thread has received it since.
 pub fn recv_peeked(handle: &Arc<Handle>, seen: &Envelope) -> Result<Option<OwnedMail>, RecvError> {
-    let thread = Thread::this();
+    let mut taker = Taker::this();
     let taken = handle.with(|joint| {
         let (member, inbox) = joint.receiving();
         let found = inbox.take_peeked(member, seen.from, seen.seq)?;
-        found.inspect(|(peer, mail)| joint.note_taken(peer.from, mail.seq, thread));
+        found.inspect(|(peer, mail)| joint.note_taken(peer, mail, &mut taker));
         Ok::<_, RecvError>(found.map(|(peer, mail)| (peer.from, mail)))
     })??;
-    Ok(taken.map(|(from, descriptor)| OwnedMail::new(handle.clone(), from, descriptor)))
+    Ok(taken.map(|taken| OwnedMail::new(handle.clone(), taken, &taker)))
 }
 
 /// A new mail that there is nothing to do for but to take it.
 #[inline(always)]
-fn take_new(joint: &Joint, wanted: Wanted, thread: Thread) -> Option<(u32, Descriptor)> {
+fn take_new(joint: &Joint, wanted: Wanted, taker: &mut Taker) -> Option<(u32, Descriptor)> {
     let (member, inbox) = joint.receiving();
     let (peer, descriptor) = inbox.recv_new(member, wanted)?;
-    joint.note_taken(peer.from, descriptor.seq, thread);
+    joint.note_taken(peer, &descriptor, taker);
     Some((peer.from, descriptor))
 }
 
 pub fn look(
     joint: &Joint,
     wanted: Wanted,
-    thread: Thread,
+    taker: &mut Taker,
     how: Look,
 ) -> Result<Found<(u32, Descriptor)>, RecvError> {
-    if let Some(taken) = take_new(joint, wanted, thread) {
+    if let Some(taken) = take_new(joint, wanted, taker) {
         return Ok(Found::All(taken));
     }
     let (member, inbox) = joint.receiving();
     let mut receive = Receive::new(inbox, member, wanted);
-    if !is_found(joint, (wanted, thread), how, &mut receive)? {
+    if !is_found(joint, (wanted, taker.thread), how, &mut receive)? {
         return Ok(Found::Nothing);
     }
     match (receive.step()?, receive.found) {
         (Step::Done, Some((peer, descriptor))) => {
-            joint.note_taken(peer.from, descriptor.seq, thread);
+            joint.note_taken(peer, &descriptor, taker);
             Ok(Found::All((peer.from, descriptor)))
         }
         _ => Ok(Found::Some),

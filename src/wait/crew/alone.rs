@@ -25,7 +25,7 @@ impl<T: Common> Crew<T> {
             watch.common.review_order();
             Alone { crew: self, how: watch.common.how(), polling: watch.common.polling() }
         };
-        let mut poll = Polled { crew: self, pauses, look, found: None };
+        let mut poll = Polled { crew: self, pauses, look, found: None, polls: true };
         let mut soon = Ok(false);
         look_soon(&alone, deadline, || {
             soon = poll.look(Look::Brief);
@@ -97,11 +97,15 @@ struct Polled<'a, T: Common, R, F> {
     pauses: u32,
     look: F,
     found: Option<R>,
+    /// Whether the crew takes it for a thread that polls.
+    polls: bool,
 }
 
 impl<T: Common, R, F> Drop for Polled<'_, T, R, F> {
     fn drop(&mut self) {
-        self.crew.lock().polls = false;
+        if self.polls {
+            self.crew.lock().polls = false;
+        }
     }
 }
 
@@ -110,8 +114,14 @@ where
     F: FnMut(&T, Look) -> Result<Found<R>, E>,
 {
     fn look(&mut self, how: Look) -> Result<bool, E> {
-        match (self.look)(&self.crew.lock().common, how)? {
-            Found::All(result) => self.found = Some(result),
+        let mut watch = self.crew.lock();
+        match (self.look)(&watch.common, how)? {
+            Found::All(result) => {
+                self.found = Some(result);
+                // Under this hold of the lock, so that it takes none for that.
+                watch.polls = false;
+                self.polls = false;
+            }
             Found::Some => {}
             Found::Nothing => return Ok(false),
         }
@@ -136,5 +146,26 @@ where
 
     fn pauses(&self) -> u32 {
         self.pauses
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::super::watch::tests::{News, bells};
+    use super::*;
+    use crate::wait::drive::tests::Ended;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_thread_that_found_something_polls_no_more_and_neither_does_one_that_failed() {
+        let crew = Crew::new(Arc::new(bells()).into(), News::default());
+        let mut looks = 0;
+        let found = crew.poll(Deadline::Never, 1, |_, _| {
+            looks += 1;
+            Ok::<_, Ended>(if looks < 3 { Found::Nothing } else { Found::All(looks) })
+        });
+        assert_eq!((found, crew.lock().is_idle()), (Ok(Some(3)), true));
+        let failed = crew.poll(Deadline::Never, 1, |_, _| Err::<Found<()>, _>(Ended::Lost));
+        assert_eq!((failed, crew.lock().is_idle()), (Err(Ended::Lost), true));
     }
 }

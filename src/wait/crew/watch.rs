@@ -165,7 +165,7 @@ impl<T: Common> Watch<T> {
 }
 
 #[cfg(all(test, not(loom)))]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::abi::{MAIL, ROOM};
     use crate::rank::{Polling, Wait};
@@ -174,7 +174,7 @@ mod tests {
 
     /// There is something for those that wait for one of these; and which bits are set.
     #[derive(Default)]
-    struct News {
+    pub struct News {
         of: RefCell<Vec<u32>>,
         set: Cell<u32>,
         questions: Cell<u32>,
@@ -220,7 +220,7 @@ mod tests {
         }
 
         fn how(&self) -> Wait {
-            Wait::Block
+            Wait::Spin
         }
 
         fn polling(&self) -> Polling {
@@ -228,7 +228,7 @@ mod tests {
         }
     }
 
-    fn bells() -> Bells {
+    pub fn bells() -> Bells {
         let word = || AtomicU32::new(0);
         Bells { word: word(), modes: [word(), word()], events: [word(), word()] }
     }
