@@ -106,6 +106,12 @@ impl Inbox {
         Some((peer, descriptor.or_else(|| take_call_in_lane(member, peer, wanted))?))
     }
 
+    /// One look of such a moment: whether the next mail is expected in some mailbox, and not there yet.
+    #[inline(always)]
+    pub fn is_still_expected(&self, member: &Member, wanted: Wanted) -> bool {
+        self.expected_soon(member, wanted.source).is_some_and(|peer| !peer.finds(wanted.filter))
+    }
+
     /// Waits such a moment. Whether there is something then that may be mail of this; it stays.
     pub fn finds_soon(&self, member: &Member, wanted: Wanted, deadline: Deadline) -> bool {
         let peer = self.expected_soon(member, wanted.source);

@@ -19,8 +19,8 @@ pub fn call(handle: &Handle, to: u32, request: &[u8], deadline: Deadline) -> Res
     let answer = handle.wait(What::Answer(begun), deadline, CALL_PAUSES, |joint, how| {
         let endpoint = &joint.endpoint;
         let answer = match how {
-            Look::Brief if !call.may_have_come(endpoint) => None,
-            Look::Brief | Look::Thorough => call.look(endpoint)?,
+            Look::Soon | Look::Brief if !call.may_have_come(endpoint) => None,
+            Look::Soon | Look::Brief | Look::Thorough => call.look(endpoint)?,
             Look::Check { query } => call.check(endpoint, query)?,
         };
         Ok::<_, CallError>(answer.map_or(Found::Nothing, Found::All))

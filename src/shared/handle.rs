@@ -176,7 +176,7 @@ impl Handle {
         for _ in 0..BURST {
             let found = self.state.crew.with(|joint| {
                 if !deadline.is_now() {
-                    return look(joint, Look::Brief);
+                    return look(joint, Look::Soon);
                 }
                 match look(joint, Look::Thorough)? {
                     Found::Nothing => look(joint, Look::Check { query: joint.receiving().0.count_try() }),

@@ -80,7 +80,7 @@ impl OwnedLoan {
             let (member, outbox) = joint.sending();
             let mut lending = Lending::of_several(member, outbox, max);
             let is_found = match how {
-                Look::Brief => lending.look(false),
+                Look::Soon | Look::Brief => lending.look(false),
                 Look::Thorough => lending.look(true),
                 Look::Check { query } => lending.check(query),
             };

@@ -54,10 +54,15 @@ pub fn look(
     taker: &mut Taker,
     how: Look,
 ) -> Result<Found<(u32, Descriptor)>, RecvError> {
+    let (member, inbox) = joint.receiving();
+    // One look at one cell, with few instructions: mail is found sooner, and its line is not taken away twice from a sender that
+    // is about to write it.
+    if how == Look::Soon && inbox.is_still_expected(member, wanted) {
+        return Ok(Found::Nothing);
+    }
     if let Some(taken) = take_new(joint, wanted, taker) {
         return Ok(Found::All(taken));
     }
-    let (member, inbox) = joint.receiving();
     let mut receive = Receive::new(inbox, member, wanted);
     if !is_found(joint, (wanted, taker.thread), how, &mut receive)? {
         return Ok(Found::Nothing);
@@ -79,14 +84,15 @@ pub fn is_found(
     receive: &mut impl Operation<Error = RecvError>,
 ) -> Result<bool, RecvError> {
     let is_found = match how {
-        Look::Brief => receive.look(false),
+        Look::Soon | Look::Brief => receive.look(false),
         Look::Thorough => receive.look(true),
         Look::Check { query } => receive.check(query),
     };
     match is_found {
         // Which thread's mails they are is asked here. What this one leaves unread, others are expected to take.
         Ok(false) | Err(RecvError::Held(_) | RecvError::Crowded { .. }) => {
-            let held = if how == Look::Brief { None } else { joint.held_up(wanted, thread, true) };
+            let is_brief = matches!(how, Look::Soon | Look::Brief);
+            let held = if is_brief { None } else { joint.held_up(wanted, thread, true) };
             held.map_or(Ok(false), |from| Err(RecvError::Held(from)))
         }
         result => result,

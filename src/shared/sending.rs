@@ -83,7 +83,7 @@ pub fn claim(
         room.begin_wait();
     }
     let is_found = match how {
-        Look::Brief => room.look(false),
+        Look::Soon | Look::Brief => room.look(false),
         Look::Thorough => room.look(true),
         Look::Check { query } => room.check(query),
     };

@@ -177,7 +177,7 @@ pub fn go_on(
     let Some(peer) = outbox.opened(to) else { return Err(Broken::Corrupt(to).into()) };
     let mut synchronous = Synchronous::resume(member, peer, wait, payload);
     let is_found = match how {
-        Look::Brief => synchronous.look(false),
+        Look::Soon | Look::Brief => synchronous.look(false),
         Look::Thorough => synchronous.look(true),
         Look::Check { query } => synchronous.check(query),
     };

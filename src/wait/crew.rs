@@ -117,6 +117,8 @@ pub trait Common {
 /// How thoroughly a thread looks for what it waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Look {
+    /// One of the first, of which many come in a moment. It may look only where something is expected.
+    Soon,
     /// One of many looks.
     Brief,
     /// It misses nothing that is there.

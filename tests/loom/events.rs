@@ -102,7 +102,7 @@ impl Joint {
 /// No question to the kernel depends on the time that a model takes.
 fn found(operation: &mut impl Operation<Error = RecvError>, how: Look) -> Result<bool, RecvError> {
     match how {
-        Look::Brief => operation.look(false),
+        Look::Soon | Look::Brief => operation.look(false),
         Look::Thorough => operation.look(true),
         Look::Check { .. } => operation.check(false),
     }

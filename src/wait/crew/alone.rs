@@ -28,7 +28,7 @@ impl<T: Common> Crew<T> {
         let mut poll = Polled { crew: self, pauses, look, found: None, polls: true };
         let mut soon = Ok(false);
         look_soon(&alone, deadline, || {
-            soon = poll.look(Look::Brief);
+            soon = poll.look(Look::Soon);
             !matches!(soon, Ok(false))
         });
         soon?;
