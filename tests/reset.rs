@@ -207,6 +207,35 @@ fn a_request_outlives_either_side() {
 }
 
 #[test]
+fn the_mail_of_a_receive_that_was_forgotten_is_given_up_too() {
+    for ahead in 0..8 {
+        let (_scratch, _region, [a, mut b, _c]) = endpoints();
+        (0..ahead).for_each(|_| a.send(1, b"received").expect("room"));
+        (0..ahead).for_each(|_| drop(b.recv().expect("mail")));
+        a.send(1, b"lost").expect("room");
+        forget(b.from(0).start());
+        b.reset(0).expect("a rank");
+        assert!(b.try_recv().is_ok_and(|mail| mail.is_none()));
+        assert_eq!(a.send(1, b"lost, too").err(), Some(SendError::Broken(Broken::Reset(1))));
+        // All that was forgotten is left unread.
+        let b = b.into_shared();
+        a.to(1).tag(1).send(b"left").expect("room");
+        (0..7).for_each(|number| a.send(1, &[number]).expect("room"));
+        let mut held = vec![];
+        for number in 0..7 {
+            held.push(b.from(0).tag(0).within(GUARD).recv().expect("mail"));
+            assert_eq!(held[usize::from(number)].to_vec(), [number]);
+        }
+        // A look by another mask goes through all that is unread.
+        assert!(b.from(0).tag_masked(0, 3).try_recv().is_ok_and(|mail| mail.is_none()), "each came once");
+        drop(held);
+        assert_eq!(b.recv().expect("mail").to_vec(), b"left");
+        (0..8).for_each(|number| a.send(1, &[number]).expect("all room is free again"));
+        (0..8).for_each(|number| assert_eq!(b.recv().expect("mail").to_vec(), [number]));
+    }
+}
+
+#[test]
 fn a_request_that_nobody_made_is_found_out() {
     let (scratch, _region, [a, mut b, _c]) = endpoints();
     a.send(1, b"x").expect("room");

@@ -167,7 +167,7 @@ impl Ringer {
     /// Whether `bell` need not be rung: nobody sleeps on it, and it asks for nothing. The next sleeper's look sees
     /// what was published before.
     ///
-    /// Cost: two loads of one read-mostly line.
+    /// Cost: two or three loads of one read-mostly line.
     #[inline(always)]
     pub fn needs_no_ring(self, bell: Bell<'_>) -> bool {
         // Before the mode is loaded, too: `Order` says why.

@@ -184,6 +184,15 @@ impl Inbox {
         false
     }
 
+    /// Forgets the mails of this sender, whose mailbox begins anew: put back, they would be taken for some of the new one. None of their
+    /// receives is asked for its result any more, or this endpoint would be borrowed.
+    pub(super) fn forget_mails_of(&mut self, from: u32) {
+        let mails = self.posted.mails.get_mut();
+        let of_sender = mails.iter().filter(|(_, taken)| taken.parts().0 == from).map(|(id, _)| *id);
+        let ids: Vec<u64> = of_sender.collect();
+        ids.into_iter().for_each(|id| _ = mails.take(id));
+    }
+
     /// Gives up all that were started and forgotten.
     pub fn withdraw_all(&self) {
         self.posted.failures.take();

@@ -13,6 +13,7 @@ impl Inbox {
         }
         self.discover(member);
         self.forget_error_of(from);
+        self.forget_mails_of(from);
         // If nothing was ever sent, there is nothing to give up.
         if let Some(peer) = self.peers.get_mut(from) {
             peer.reset(member);

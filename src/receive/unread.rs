@@ -23,7 +23,7 @@ const SLACK: usize = 64;
 pub struct Unread {
     /// The one that was asked for last.
     last: Option<View>,
-    /// The others. Those that were asked for lately come last.
+    /// The others, none without it. Those that were asked for lately come last.
     others: Vec<View>,
 }
 

@@ -7,9 +7,9 @@ use core::cell::{Cell as Private, OnceCell};
 /// As long as they follow each other without a gap, it is where they begin and how many there are: most sets grow and shrink at their
 /// ends. Otherwise each has a bit, until none is left. The bits take memory, one for each slot, when they are first needed.
 pub struct SeqSet {
-    /// Whether they have no gap. Then no bit is set.
+    /// Whether they never had a gap since there were none. Then no bit is set.
     is_row: Private<bool>,
-    /// Then this is the first, if there are any.
+    /// The first of such a row, if it has any.
     first: Private<u64>,
     bits: OnceCell<Box<[Private<u64>]>>,
     /// The number of slots, less one.
@@ -50,7 +50,7 @@ impl SeqSet {
         word.get() & bit != 0
     }
 
-    /// The first one from `first` on, within a lap.
+    /// The first one from `first` on. All are within a lap from there.
     ///
     /// Cost: a look at each word of 64 slots up to there.
     pub fn first_from(&self, first: u64) -> Option<u64> {

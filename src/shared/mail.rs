@@ -36,8 +36,8 @@ use std::thread::panicking;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Cost: a lock for its end, and for each look at the bytes of one above 32 bytes. Nothing here waits for a peer but the methods
-/// that answer a call. In a forked child it has no bytes.
+/// Cost: a lock for its end and for most looks at it; none for `copy_to`, `to_vec`, `read_at` and `value` up to 32 bytes. Nothing here
+/// waits for a peer but the methods that answer a call. In a forked child it has no bytes.
 #[must_use = "dropping a mail acknowledges it: say `ack()`"]
 pub struct OwnedMail {
     handle: Arc<Handle>,

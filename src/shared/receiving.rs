@@ -55,8 +55,8 @@ pub fn look(
     how: Look,
 ) -> Result<Found<(u32, Descriptor)>, RecvError> {
     let (member, inbox) = joint.receiving();
-    // One look at one cell, with few instructions: mail is found sooner, and its line is not taken away twice from a sender that
-    // is about to write it.
+    // A look in vain takes few instructions: mail is found sooner, and its line is not taken away twice from a sender that is about
+    // to write it.
     if how == Look::Soon && inbox.is_still_expected(member, wanted) {
         return Ok(Found::Nothing);
     }

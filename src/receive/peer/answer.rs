@@ -85,7 +85,6 @@ impl Incoming {
         }
     }
 
-    #[cold]
     #[inline(never)]
     fn ring_caller_aloud(&self, member: &Member) {
         member.ring_mail(&self.record);

@@ -90,8 +90,8 @@ impl Incoming {
         may_be_taken.then_some(Sought::Unread(seq))
     }
 
-    /// Takes the oldest unread message that `filter` takes, in the common case only: no other message has anything to do with it,
-    /// and it is whole, in its cell, and was never handed out. `None` where a message in its cell may be longer than any may be.
+    /// Takes the oldest unread message that `filter` takes, in the common case only: it is whole, and lies in its cell and was never
+    /// handed out, or lies in private memory. `None` where a message in its cell may be longer than any may be.
     #[inline(never)]
     pub fn take_easy_unread(&self, member: &Member, filter: Filter) -> Option<Descriptor> {
         if member.limit < INLINE {
