@@ -136,8 +136,8 @@ fn lacking(all: &[Method]) -> Vec<&str> {
     all.iter().filter(|method| !is_shown(method)).map(|method| method.name.as_str()).collect()
 }
 
-#[test]
-fn each_method_has_an_example() {
+/// The public methods of all that a program sees.
+fn all_methods() -> Vec<Method> {
     fn add(path: &Path, found: &mut Vec<Method>) {
         if path.is_dir() {
             let entries = fs::read_dir(path).expect("a folder");
@@ -156,11 +156,29 @@ fn each_method_has_an_example() {
             add(&path, &mut all);
         }
     }
+    all
+}
+
+/// How many of these are methods of this type.
+fn count_of(all: &[Method], of: &str) -> usize {
+    all.iter().filter(|method| method.name.starts_with(&format!("{of}::"))).count()
+}
+
+#[test]
+fn each_method_has_an_example() {
+    let all = all_methods();
     for (of, least) in [(FIRST, 29), ("SendHalf", 13), ("Config", 14), ("OwnedMail", 20), ("Comm", 26)] {
-        let count = all.iter().filter(|method| method.name.starts_with(&format!("{of}::"))).count();
+        let count = count_of(&all, of);
         assert!(count >= least, "{count} methods of {of} are found");
     }
     assert_eq!(lacking(&all), [""; 0]);
+}
+
+/// How one sends or receives (a tag, a time limit, in place) is for the builders to say.
+#[test]
+fn an_endpoint_has_few_methods() {
+    let count = count_of(&all_methods(), FIRST);
+    assert!(count <= 32, "{count} methods of {FIRST}");
 }
 
 #[test]

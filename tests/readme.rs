@@ -1,8 +1,15 @@
-//! The README's program is the example of that name, and it does what the README says.
+//! The README is short. Its program is the example of that name, and does what the README says.
 #![cfg(not(loom))]
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+
+#[test]
+fn the_readme_is_short() {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let lines = readme.lines().count();
+    assert!(lines < 200, "README.md has {lines} lines");
+}
 
 #[test]
 fn the_program_in_the_readme_is_the_example() {

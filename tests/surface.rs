@@ -14,6 +14,7 @@ use mailbox::{
     SubscriberError, System, Tap, Tapped, TappedKind, TappedMail, Topic, TopicError, TopicKind, TopicReport,
     TrustedEvents, Unanswered, UntilAlone, View, Wait, WaitError,
 };
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -195,6 +196,36 @@ fn has_example(text: &str, name: &str) -> bool {
         }
     }
     false
+}
+
+/// These are no errors of one verb. The first three list what can be wrong with a number, with a place, or with a region that
+/// was found there; the last one is what can happen to any mailbox, a single variant in the errors of the verbs.
+const LISTS: [&str; 4] = ["ConfigError", "System", "Mismatch", "Broken"];
+
+/// Whether this line begins a variant of an error that says what can happen to this verb, not to any mailbox or rank.
+fn is_a_way_to_fail(line: &str) -> bool {
+    let variant = line.strip_prefix("    ").filter(|rest| rest.starts_with(char::is_uppercase));
+    variant.is_some_and(|rest| !["Broken(", "Lost("].iter().any(|common| rest.starts_with(common)))
+}
+
+/// Each public enum in this source text, and how many such variants it has.
+fn enums(text: &str) -> Vec<(&str, usize)> {
+    let parts = text.split("\npub enum ").skip(1).filter_map(|rest| rest.split_once(" {\n"));
+    let count = |body: &str| {
+        body.lines().take_while(|line| *line != "}").filter(|line| is_a_way_to_fail(line)).count()
+    };
+    parts.map(|(name, body)| (name, count(body))).collect()
+}
+
+#[test]
+fn a_verb_can_fail_in_few_ways() {
+    let text = text_of("error");
+    let found = enums(&text);
+    for known in [("SendError", 6), ("RecvError", 6), ("TopicError", 5)] {
+        assert!(found.contains(&known), "{known:?} is not found");
+    }
+    let many: BTreeSet<_> = found.iter().filter(|(_, ways)| *ways > 6).map(|(name, _)| *name).collect();
+    assert_eq!(many, BTreeSet::from(LISTS), "enums of more than six variants");
 }
 
 #[test]
