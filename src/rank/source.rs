@@ -34,7 +34,7 @@ impl From<u32> for Source {
 
 impl Source {
     /// The word of a rank's record that says that the rank waits for this.
-    pub fn to_word(self) -> u64 {
+    pub(crate) fn to_word(self) -> u64 {
         match self {
             Source::Anyone => 1,
             Source::Rank(rank) => 2 + u64::from(rank),
@@ -42,7 +42,8 @@ impl Source {
     }
 
     /// What such a word says the rank waits for; `None` for 0 and for words that make no sense.
-    pub fn from_word(word: u64) -> Option<Self> {
+    #[cfg(not(loom))]
+    pub(crate) fn from_word(word: u64) -> Option<Self> {
         match word {
             0 => None,
             1 => Some(Source::Anyone),
