@@ -9,7 +9,7 @@ use std::{env, fs};
 
 /// What each prints. `hello`, which takes two, is run by `tests/readme.rs`; a `*` stands for what differs.
 const EXAMPLES: &[(&str, &[&str])] = &[
-    ("chat", &["anna: hello"]),
+    ("chat", &["anna joined", "anna: hello", "anna left"]),
     ("batch", &["1000000 numbers, 499999500000 in all"]),
     ("child", &["the child says: HELLO"]),
     ("desk", &["1000 orders, the last at Some(1099.0); not late: true"]),
