@@ -1,7 +1,7 @@
-//! A pool of three workers. One dies at its first job: the master is told, and another gets the job.
+//! A pool of three workers. One is killed while it has a job: the master is told, and another worker gets the job.
 
 use mailbox::{Config, Endpoint, Event, Region};
-use std::{collections::BTreeMap, env, error::Error, process};
+use std::{collections::BTreeMap, env, error::Error, process, time::Duration};
 
 fn main() -> Result<(), Box<dyn Error>> {
     if let Ok(region) = Region::from_env() {
@@ -12,6 +12,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut worker = process::Command::new(env::current_exe()?);
     region.hand_to(&mut worker)?;
     let mut workers = [worker.spawn()?, worker.spawn()?, worker.spawn()?];
+    (1..4).try_for_each(|rank| region.wait_for(rank, Duration::from_secs(10)).map(drop))?;
     let (mut idle, mut jobs) = (vec![], (1..=1000).collect::<Vec<u64>>());
     let (mut given, mut sum) = (BTreeMap::new(), 0);
     while !jobs.is_empty() || !given.is_empty() {
@@ -23,6 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 idle.push(result.from());
             }
             Event::Left { rank, .. } | Event::Died { rank, .. } => {
+                println!("worker {rank} is gone, and another gets its job");
                 idle.retain(|worker| *worker != rank);
                 jobs.extend(given.remove(&rank));
             }
@@ -33,6 +35,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             me.send(*rank, &job.to_ne_bytes())?;
             given.extend(idle.pop().zip(jobs.pop()));
         }
+        if given.len() == workers.len() {
+            workers[0].kill()?; // with SIGKILL, whatever it is doing
+        }
     }
     drop(me); // which ends the workers
     println!("all squares: {sum}");
@@ -41,9 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn work(me: &Endpoint) -> Result<(), Box<dyn Error>> {
     while let Ok(job) = me.from(0).recv() {
-        let square = job.value::<u64>()?.pow(2);
-        (me.rank() == 2).then(|| process::exit(1));
-        me.send(0, &square.to_ne_bytes())?;
+        me.send(0, &job.value::<u64>()?.pow(2).to_ne_bytes())?;
     }
     Ok(())
 }

@@ -40,7 +40,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("heat", &["1372 steps, the same to the bit: true"]),
     ("latest", &["the display shows [100.0, 10.0], value 101", "the controller has seen it, too"]),
     ("pipeline", &["1000 blocks, 4116480000 in all"]),
-    ("pool", &["all squares: 333833500"]),
+    ("pool", &["worker * is gone, and another gets its job", "all squares: 333833500"]),
     ("ranks", &["start it with: mbox run -n 2 target/debug/examples/ranks"]),
     ("sensors", &["the recorder has 64 frames", "the display knows of 64 frames"]),
     ("server", &["30 replies to 3 clients"]),
