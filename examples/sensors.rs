@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 fn sense(me: &Endpoint, ready: &Barrier) -> Result<(), TopicError> {
     let mut frames = me.region().topic("frames")?.publisher(me)?;
-    ready.wait(); // who comes later gets what `Policy::history` says
+    ready.wait(); // a reader that comes later gets what `Policy::history` says
     for number in 0..FRAMES {
         let mut draft = frames.draft(FRAME)?; // written where the readers read it
         draft.write_at(0, &number.to_ne_bytes());

@@ -10,7 +10,7 @@ use std::thread;
 const ARENA: u64 = 8192;
 /// Some of these fill the arena long before they fill the cells.
 const LARGE: usize = 1000;
-/// What a message that is moved costs besides its bytes.
+/// What a message that is moved costs in addition to its bytes.
 const ENTRY: u64 = 128;
 const PLENTY: u64 = 1 << 30;
 

@@ -68,7 +68,7 @@ fn a_death_is_told_across_pid_namespaces() {
         (other.answer(), here.answer()),
         ("Gone { rank: 0, died: true }".into(), "Gone { rank: 0, died: true }".into())
     );
-    // And the other way: who dies here is told there.
+    // And the other way: a death here is told there.
     other.starts("recv 2");
     here.kill();
     assert_eq!(other.answer(), "Gone { rank: 2, died: true }");

@@ -530,7 +530,7 @@ fn whoever_has_not_chosen_events_touches_nobodys() {
 
 #[test]
 fn events_that_make_no_sense_hang_nobody() {
-    // What could be there that is no event, or always set: who trusts it loses a moment, not its life.
+    // What could be there that is no event, or always set: a sleeper that trusts it loses a moment, not its life.
     for garbage in [0, 1, 2, 0xff] {
         let region = Scratch::new();
         let me = region.create(Config::ranks(2)).join(0).expect("a free rank");

@@ -72,7 +72,7 @@ pub const LED: u32 = 8;
 pub struct Bells {
     /// The bell: one bit for each thing that a thread of the rank sleeps for, [`MAIL`] and [`ROOM`]. The sleeper sets
     /// its bit. The sleeper, a ringer, or a process that claims the rank clears it. Nobody stores to the whole word.
-    /// [`LED`] besides.
+    /// [`LED`] is a bit of it, too.
     pub word: AtomicU32,
     /// What a ringer must do beyond reading the bell, for mail and for room: see `rank::bell`. Written by the half
     /// that sleeps.

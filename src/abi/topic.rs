@@ -145,7 +145,7 @@ pub struct ValueLine {
     pub newest: AtomicU64,
     /// By buffer: the bytes of its value.
     pub lens: [AtomicU32; BUFFERS],
-    /// By buffer: its value instead, if that is so short. Then who waits for it has all of it with one line.
+    /// By buffer: its value instead, if that is so short. Then a reader that waits for it has all of it with one line.
     pub short: [AtomicU64; BUFFERS],
 }
 

@@ -20,7 +20,7 @@
 //!
 //! **Before you change it:**
 //! - A call is for one life of its server, whose epoch is in the request. No later life answers it.
-//! - An answer comes before the news that its server has ended: who hears of the end looks once more, and then sees it.
+//! - An answer comes before the news that its server has ended: a caller that hears of the end looks once more, and then sees it.
 //! - A call ends once (`Call::end`). One that was given up keeps the line, or its credit, until it is answered or that life of
 //!   the server is over. So a late answer meets no other call.
 #![cfg(not(loom))]

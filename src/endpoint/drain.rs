@@ -107,8 +107,8 @@ impl<'a> Drain<'a> {
     /// with fewer instructions. It is done with a message once `handle` returns, and in a panic of `handle` the message in hand is
     /// requeued. Errors as for [`Drain::next`]; what came before one was given.
     ///
-    /// It never waits. But as long as senders keep up with `handle` there is a next message, and this does not return: who must be able
-    /// to stop uses [`Drain::next`]. `handle` may use the endpoint: send, receive, and wait.
+    /// It never waits. But as long as senders keep up with `handle` there is a next message, and this does not return: a caller that must be
+    /// able to stop uses [`Drain::next`]. `handle` may use the endpoint: send, receive, and wait.
     ///
     /// ```
     /// # use mailbox::{Config, Region};

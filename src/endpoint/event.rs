@@ -106,9 +106,9 @@ impl Endpoint {
     /// be read then.
     ///
     /// Two things are no events. If another rank gives up what was sent to it, the next message to that rank returns
-    /// [`Broken::Reset`](crate::Broken::Reset). Who begins or
-    /// ends to publish a topic is told by no event: ask the topic, when a rank has joined or ended
-    /// ([`Topic::published_by`](crate::Topic::published_by), [`Topic::died_publishing`](crate::Topic::died_publishing)).
+    /// [`Broken::Reset`](crate::Broken::Reset). That a rank begins or ends to publish a topic is no event either: ask the topic when
+    /// a rank has joined or ended ([`Topic::published_by`](crate::Topic::published_by),
+    /// [`Topic::died_publishing`](crate::Topic::died_publishing)).
     ///
     /// A leave wakes an endpoint that sleeps here. Nobody rings for a joining: an endpoint that sleeps is told of one within
     /// 75 ms, or at the first mail of the new rank. [`Select`](crate::Select) has no arm for a joining or

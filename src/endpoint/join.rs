@@ -112,7 +112,7 @@ impl<'a> JoinOptions<'a> {
     ///
     /// [`JoinError::Taken`] if a live process has the label. [`JoinError::Full`] if live processes hold all ranks asked for.
     ///
-    /// Waits and costs as [`Region::join`]; besides, a system call for each rank that has joined and not left, and a few
+    /// Waits and costs as [`Region::join`], and a system call more for each rank that has joined and not left, and a few
     /// microseconds for each mailbox to a rank that it considers. With a label it also waits, at most five seconds,
     /// while another process joins with one.
     ///
@@ -321,7 +321,7 @@ impl Region {
         self.take(rank, || self.registry.keep_away(rank))
     }
 
-    /// What `lock` gives once nobody has the rank who is about to let go of it.
+    /// What `lock` gives once no process has the rank that is about to let go of it.
     fn take<T>(&self, rank: u32, lock: impl Fn() -> io::Result<Option<T>>) -> Result<T, JoinError> {
         let begin = Instant::now();
         loop {

@@ -53,8 +53,9 @@ impl Message<'_> {
         self.peer.from
     }
 
-    /// Its number among all messages that its sender ever sent to this rank, from 0 on, without a gap. A call that came on
-    /// its line has a number of another kind. [`Message::from`] has an example.
+    /// Its number among all messages that its sender ever sent to this rank, from 0 on, without a gap. A short call may come in
+    /// a line of its own, not through the mailbox. Then it is not counted there, and has the stamp of that line here, which
+    /// differs from call to call. [`Message::from`] has an example.
     #[inline]
     pub fn seq(&self) -> u64 {
         self.descriptor.seq

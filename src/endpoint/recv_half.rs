@@ -35,7 +35,7 @@ use core::fmt;
 ///
 /// A clean leave is seen at once. A death is seen within 75 ms by a receive from that rank, and within a second by a receive
 /// from any of up to 64 ranks. In a larger region each waiting process watches the two ranks above its own and tells all
-/// others; besides, a receive from anyone asks about eight ranks a second. A receive that always finds mail looks for ends
+/// others, and a receive from anyone also asks about eight ranks a second. A receive that always finds mail looks for ends
 /// every 75 ms. `try_` calls look for deaths every 64th time.
 ///
 /// **Announced messages.** A message longer than [`Region::eager_limit`] arrives as an announcement. A receive that comes
@@ -159,7 +159,7 @@ impl RecvHalf {
 
     /// How many bytes of private memory unread mail may take that is moved out of the way of mail that a receive waits for
     /// ([`RecvFrom::tag`]), of all senders together. 0 until this is called: then such a receive returns
-    /// [`RecvError::Crowded`]. Each message counts 128 bytes besides its own.
+    /// [`RecvError::Crowded`]. Each message counts 128 bytes more than its length.
     ///
     /// A message that was moved is acknowledged. If this process ends, it is lost. A call, and a message whose sender waits until
     /// it is acknowledged ([`SendTo::sync`](crate::SendTo::sync)), stay where they are: in the way they are

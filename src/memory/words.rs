@@ -8,7 +8,7 @@ use crate::sync::{AtomicU64, Ordering::Relaxed};
 pub fn prefetch<T>(value: &T) {
     #[cfg(target_arch = "x86_64")]
     #[expect(unsafe_code, reason = "an intrinsic that takes a pointer")]
-    // SAFETY: a prefetch touches nothing; the pointer is valid besides.
+    // SAFETY: a prefetch touches nothing, and the pointer is valid.
     unsafe {
         use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         _mm_prefetch::<_MM_HINT_T0>(core::ptr::from_ref(value).cast());

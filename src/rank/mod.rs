@@ -20,7 +20,7 @@
 //! **Before you change it:**
 //! - Only the kernel knows whether a holder lives, by the lock (I5). Words say that somebody has joined, left, or seems dead; the
 //!   last is a reason to ask, and no answer.
-//! - A claim stores `life` after label and modes, and a leave after the last mail. Who sees it sees all that came before.
+//! - A claim stores `life` after label and modes, and a leave after the last mail. A process that sees it sees all that came before.
 //! - What changes a life is stored first, then counted in `changes`, and only then is anybody rung, who then finds it.
 //! - Nobody stores a bell's word as a whole: each process sets and clears single bits.
 

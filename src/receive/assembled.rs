@@ -6,7 +6,7 @@ use core::cell::{Ref, RefCell};
 use core::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
-/// How many numbers that are over the order may keep besides as many as are not.
+/// How many numbers that are over the order may keep, in addition to as many as are not over.
 const SLACK: usize = 64;
 
 /// Those of one sender whose mails are not dropped yet: announced ones that have arrived, and others that were moved out of

@@ -50,10 +50,10 @@ impl FairQueue {
     pub fn next(&mut self, thorough: bool, is_ready: impl Fn(u32) -> bool) -> Option<u32> {
         // Before the active ones, so that idle ones have their turn even if the active ones always have mail.
         if !self.idle.is_empty() {
-            self.rouse(SAMPLE, &is_ready);
+            self.poll_idle(SAMPLE, &is_ready);
         }
         let mut found = self.next_active(&is_ready);
-        if found.is_none() && thorough && self.rouse(self.idle.len(), &is_ready) {
+        if found.is_none() && thorough && self.poll_idle(self.idle.len(), &is_ready) {
             found = self.next_active(&is_ready);
         }
         found
@@ -101,7 +101,7 @@ impl FairQueue {
 
     /// Looks at the next `count` idle senders. Makes the first one that `is_ready` the next active one. Returns
     /// whether there was one.
-    fn rouse(&mut self, count: usize, is_ready: &impl Fn(u32) -> bool) -> bool {
+    fn poll_idle(&mut self, count: usize, is_ready: &impl Fn(u32) -> bool) -> bool {
         for _ in 0..count.min(self.idle.len()) {
             self.sampled = self.sampled.wrapping_add(1) % self.idle.len();
             if is_ready(self.idle[self.sampled]) {

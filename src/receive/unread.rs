@@ -15,7 +15,7 @@ use crate::abi::Filter;
 
 /// How many masks are kept. With more than these, the one that was not asked for longest is made again when it is.
 const VIEWS: usize = 8;
-/// How many numbers that are over a table may keep besides as many as are not.
+/// How many numbers that are over a table may keep, in addition to as many as are not over.
 const SLACK: usize = 64;
 
 /// The numbers of unread mails, by mask and label. Makes a table when it is first asked for one, and takes no memory before.

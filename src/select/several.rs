@@ -32,9 +32,10 @@ use std::time::Instant;
 /// Arms that stay ready take turns, so that none starves. Those of one endpoint that receive are told in the order in which a receive
 /// of all would take their mails; one whose mail is not received keeps no other from being told.
 ///
-/// **Ends.** An arm is ready when the peer that it waits for has ended: the call returns `Gone`. Who is lost
-/// ([`Lost`](crate::Lost)) is told by [`SelectError::Lost`] with the number of an arm, or by the receive of a mail that is there. A wait for nothing is
-/// [`SelectError::Empty`] and not without end. Where another arm always has something, an end is looked for once in 75 ms.
+/// **Ends.** An arm is ready when the peer that it waits for has ended: the call returns `Gone`. An endpoint that is
+/// [`Lost`](crate::Lost) is told by [`SelectError::Lost`] with the number of one of its arms, or by the receive of a mail that is
+/// there. A wait for nothing is [`SelectError::Empty`] and not without end. Where another arm always has something, an end is looked
+/// for once in 75 ms.
 ///
 /// **Borrows.** It borrows endpoints only. Of builders, calls, requests and readers of topics it keeps what it needs, so their owner
 /// goes on with them. A new one for each wait is as fair as one that is kept.

@@ -114,7 +114,7 @@ impl<'a> SharedFrom<'a> {
         receiving::recv(self.handle, self.wanted, self.deadline)?.ok_or(RecvError::Timeout)
     }
 
-    /// The next mail, if there is one now; never waits for a peer. Errors as of [`SharedFrom::recv`].
+    /// The next mail, if there is one now; never waits for a peer. Errors as for [`SharedFrom::recv`].
     ///
     /// ```
     /// # use mailbox::{Config, Region};

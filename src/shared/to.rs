@@ -81,7 +81,7 @@ impl<'a> SharedTo<'a> {
     }
 
     /// Sends `bytes`, of any length up to [`Region::max_message`](crate::Region::max_message); waits while the mailbox is
-    /// full, and until the receiver has a message above [`Region::eager_limit`](crate::Region::eager_limit). Errors as of
+    /// full, and until the receiver has a message above [`Region::eager_limit`](crate::Region::eager_limit). Errors as for
     /// [`Endpoint::send`](crate::Endpoint::send).
     ///
     /// ```
@@ -123,7 +123,7 @@ impl<'a> SharedTo<'a> {
         }
     }
 
-    /// Sends `bytes` if there is room now; never waits for a peer, else [`SendError::Full`]. Errors as of
+    /// Sends `bytes` if there is room now; never waits for a peer, else [`SendError::Full`]. Errors as for
     /// [`Endpoint::try_send`](crate::Endpoint::try_send).
     ///
     /// ```
@@ -172,7 +172,7 @@ impl<'a> SharedTo<'a> {
         self.handle.with(|joint| joint.endpoint.to(self.rank).open())?
     }
 
-    /// Asks, and waits for the answer. A call carries no tag. Several threads may ask the same rank at once. Errors as of
+    /// Asks, and waits for the answer. A call carries no tag. Several threads may ask the same rank at once. Errors as for
     /// [`Endpoint::call`](crate::Endpoint::call), but that a call is never [`CallError::Held`]: another thread may receive
     /// what the server waits to have received.
     ///

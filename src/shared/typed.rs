@@ -45,7 +45,7 @@ impl SharedTo<'_> {
 /// # Copied mail
 ///
 /// These receive a mail, copy it, and acknowledge it. One that does not fit is [`RecvError::Misfit`]: it is put back, and any
-/// thread may receive it. A call is dropped when it was copied. Errors as of [`SharedFrom::recv`].
+/// thread may receive it. A call is dropped when it was copied. Errors as for [`SharedFrom::recv`].
 impl SharedFrom<'_> {
     /// Copies the next mail to the front of `buffer`; its sender and its length. As
     /// [`RecvFrom::recv_into`](crate::RecvFrom::recv_into), but an announced message takes private memory on its way.

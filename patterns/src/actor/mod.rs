@@ -5,7 +5,7 @@
 //! An *actor* is a piece of state that nobody else sees, with a *mailbox*. It handles one message at a time. While it does so it can send
 //! messages to actors whose *addresses* it has, spawn actors, and say what to do with the next message. Nothing else happens between
 //! actors, so there are no locks, and an actor that fails leaves nothing half done but itself (C. Hewitt, P. Bishop, R. Steiger, *A Universal
-//! Modular ACTOR Formalism*, 1973; G. Agha, *Actors*, 1986). Who watches over actors, and starts those again that fail, is an actor, too: a
+//! Modular ACTOR Formalism*, 1973; G. Agha, *Actors*, 1986). What watches over actors, and starts those again that fail, is an actor, too: a
 //! *supervisor* (J. Armstrong, *Making reliable distributed systems in the presence of software errors*, 2003, where links, monitors
 //! and restart limits come from).
 //!

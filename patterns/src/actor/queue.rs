@@ -37,7 +37,7 @@ pub trait AnyMailbox: Any {
     /// Tells its actor that a linked one has ended, if it wants to be told. Whether it does. Runs what the program has given.
     fn push_exit(&mut self, down: Down) -> bool;
 
-    /// Drops all messages. Who waits for answers to them.
+    /// Drops all messages. Returns which questions among them wait for answers.
     fn take_askers(&mut self) -> Vec<ReplyId>;
 }
 
@@ -64,7 +64,7 @@ impl<M: Protocol> AnyMailbox for Mailbox<M> {
     }
 }
 
-/// Drops all messages. Who waits for answers to them.
+/// Drops all messages. Returns which questions among them wait for answers.
 pub fn take_askers<M>(letters: &mut VecDeque<Letter<M>>) -> Vec<ReplyId> {
     let letters = mem::take(letters).into_iter();
     // One by one: a second panic while others are dropped would end the process.

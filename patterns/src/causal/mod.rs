@@ -120,7 +120,7 @@
 //!   a member, keeps that rank out for good, and nobody else ([`Lie::NoStream`]).
 //! - What was sent stays as it was. A process that overwrites the shared memory of its own stream can make messages disappear that others
 //!   have received. One that has not received them then leaves those out that have.
-//! - The order is that of what members tell each other in this group. Who sends by other ways tells nobody that.
+//! - The order is that of what members tell each other in this group. A message that goes another way is not part of it.
 //! - Concurrent messages come in different orders at different members. A program that needs one order for all needs a sequencer.
 
 mod check;

@@ -299,7 +299,7 @@ impl<'a> Stream<'a> {
                 }
                 Life::LeftOut(known)
             }
-            // It is no member, and may not even be this rank: who joins properly does not suffer for it.
+            // It is no member, and may not even be this rank: a process that joins properly does not suffer for it.
             Life::Over(_) => Life::LeftOut(known.saturating_sub(1)),
             Life::LeftOut(_) => self.life,
         };

@@ -72,8 +72,8 @@
 //!   records of each checkpoint once that is complete, perhaps twice, with the same number and the same records: it commits both
 //!   together.
 //! - **Deaths are told, not guessed.** While a rank has no process, the others wait for the next one, for as long as
-//!   [`Options::patience`] says; then the error is [`RunError::Missing`]. Who starts it is up to the program, as `mbox run` or a parent
-//!   do. A process that is stopped is alive.
+//!   [`Options::patience`] says; then the error is [`RunError::Missing`]. To start it is up to the program, as `mbox run` or a parent
+//!   does. A process that is stopped is alive.
 //! - **An operator that panics** ends the run on all ranks, with [`RunError::Operator`]: its name and its text. Before that the graph goes
 //!   back a few times ([`Options::retries`]). A function of a sink that fails with the last records fails when the others may have
 //!   returned: only its rank returns that error, and is given them again in its next run.

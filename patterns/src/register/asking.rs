@@ -63,7 +63,7 @@ impl<'a> Asking<'a> {
                 if time.is_some_and(|time| Instant::now() < time) {
                     continue;
                 }
-                // Never waits for room: who is stopped does not hold up the others.
+                // Never waits for room: a member that is stopped does not hold up the others.
                 let to = self.me.to(self.members[member]).within(Deadline::Now);
                 match to.start_call(&self.request) {
                     Ok(call) => self.slots[member] = Slot::Asked(call),

@@ -2,8 +2,8 @@
 //!
 //! # The idea
 //!
-//! Programs for shared memory read and write *registers*. Where there is no shared memory, a register can be a process: who writes sends it
-//! a message and waits for the answer, and so does who reads. One process is one register, and nothing is read while it is written. If the
+//! Programs for shared memory read and write *registers*. Where there is no shared memory, a register can be a process: a writer sends it
+//! a message and waits for the answer, and so does a reader. One process is one register, and nothing is read while it is written. If the
 //! process dies, the value is lost. So several processes keep copies, and it matters what a reader may see while the copies differ.
 //!
 //! | register | a reader sees | goes on without | a read costs | a write costs |

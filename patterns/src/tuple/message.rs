@@ -12,7 +12,7 @@ use super::code::{self, Reader, put_bytes, put_number};
 use super::{Type, code::MOST_BYTES};
 use mailbox::Region;
 
-/// What a message has besides its tuple, at most.
+/// What a message has in addition to its tuple, at most.
 const OVERHEAD: usize = 160;
 /// The longest name of a function, in bytes.
 pub const MOST_NAME: usize = 64;

@@ -5,7 +5,7 @@ use super::code;
 use super::message::Wanted;
 use std::collections::{HashMap, VecDeque};
 
-/// What a tuple takes besides its bytes, about.
+/// What a tuple takes in addition to its bytes, about.
 const EACH: usize = 128;
 
 /// A tuple of a shard.

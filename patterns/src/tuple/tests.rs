@@ -357,7 +357,7 @@ fn a_tuple_that_no_answer_could_carry_is_refused() {
     let whole = usize::try_from(region.eager_limit()).expect("small");
     let [server, one] = [0, 1].map(|rank| region.join(rank).expect("free"));
     let mut shard = shard(&server, Limits::default());
-    // A request needs four or five bytes besides its tuple, and an answer with a lease may need more.
+    // A request needs four or five bytes more than its tuple, and an answer with a lease may need more.
     let mut hand = Hand::new(&one);
     let long = (7, vec![7_u8; whole - 11]);
     let put = hand.put(long.clone());

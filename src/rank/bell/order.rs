@@ -146,8 +146,8 @@ impl Order {
     }
 }
 
-/// Announces one sleep on all these bells, each in its own order: who publishes from then on sees it, and what was
-/// published before is seen by the next look, or soon.
+/// Announces one sleep on all these bells, each in its own order: a process that publishes from then on sees it,
+/// and what was published before is seen by the next look, or soon.
 ///
 /// One barrier does for all of them. What is said above of one bell holds for each: its mode and its bit are stored before
 /// the barrier, and all is looked at after it.

@@ -128,7 +128,7 @@ impl Incoming {
         }
         if self.kept.put_back(descriptor.seq) {
             self.note_unread(descriptor.seq, descriptor.envelope_word());
-            self.complicate();
+            self.mark_mixed();
         }
     }
 }

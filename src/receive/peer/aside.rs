@@ -11,7 +11,7 @@ use crate::half::Member;
 use crate::memory;
 use crate::ring::Descriptor;
 
-/// What is counted for a moved message besides its bytes.
+/// What is counted for a moved message in addition to its bytes.
 const ENTRY: u64 = 128;
 
 impl Incoming {
@@ -33,7 +33,7 @@ impl Incoming {
             is_moved = true;
         }
         if is_moved {
-            self.complicate();
+            self.mark_mixed();
             self.settle(member);
         }
         is_moved

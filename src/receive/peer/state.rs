@@ -73,7 +73,7 @@ impl Incoming {
     }
 
     /// From now on there is more in it than new whole messages.
-    pub(super) fn complicate(&self) {
+    pub(super) fn mark_mixed(&self) {
         if self.state.get().is_plain() {
             self.state.set(State::Mixed);
         }

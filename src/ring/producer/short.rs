@@ -52,7 +52,7 @@ impl Producer {
         self.describing(Envelope::label_bits(label))
     }
 
-    /// `bits`: what an envelope has besides the epoch and the length.
+    /// `bits`: what an envelope has apart from the epoch and the length.
     #[inline(always)]
     fn describing(&self, bits: u64) -> Writer<'_> {
         Writer { producer: self, cells: self.lane.cells.by_value(), envelope: self.envelope | bits }

@@ -343,7 +343,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn each_kind_has_its_questions_asked_and_the_rank_s_own_come_besides() {
+    fn each_kind_has_its_questions_asked_and_the_rank_s_own_come_too() {
         let (mut watch, [first, same, other]) = asleep([1, 1, 2]);
         let later = Instant::now() + NAP;
         assert_eq!(watch.until_question(same, later), NAP, "the first asks for it");

@@ -149,7 +149,7 @@ fn security(report: &Report) -> [(&'static str, String); 2] {
     let harm = &report.harm;
     [
         (
-            "Who maps the segment may write all of it, and nobody notices.",
+            "A process that maps the segment may write all of it, and nobody notices.",
             format!(
                 "{} KiB open to all; nonsense made the counter {}",
                 segment::SIZE >> 10,
@@ -157,7 +157,7 @@ fn security(report: &Report) -> [(&'static str, String); 2] {
             ),
         ),
         (
-            "Who joins a region may write all of it, too; but each word is checked when it is read.",
+            "A process that joins a region may write all of it, too; but each word is checked when it is read.",
             format!(
                 "{} nonsense refused; the counter is {}, as it should be",
                 harm.nonsense_refused, harm.counter

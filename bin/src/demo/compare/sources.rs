@@ -32,7 +32,7 @@ const PAIRS: [Pair; 3] = [
     },
 ];
 const HYBRID: &str = include_str!("hybrid.rs");
-/// What the sources with shared memory need besides: a lock and an event in bytes that processes share.
+/// What the sources with shared memory need in addition: a lock and an event in bytes that processes share.
 const WRAPPERS: [&str; 2] = [include_str!("lock.rs"), include_str!("event.rs")];
 /// Between two columns.
 const BETWEEN: &str = " │ ";
