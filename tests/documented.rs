@@ -7,13 +7,14 @@ use std::path::Path;
 /// Each of its methods has an example of its own.
 const FIRST: &str = "Endpoint";
 /// Of these, a method may say instead which other one has an example that shows both.
-const OTHERS: [&str; 43] = [
+const OTHERS: [&str; 45] = [
     "Arrival",
     "Block",
     "Call",
     "CollectiveRequest",
     "Comm",
     "Config",
+    "Deadline",
     "Draft",
     "Drain",
     "Interrupter",
@@ -32,6 +33,7 @@ const OTHERS: [&str; 43] = [
     "OwnedSending",
     "Policy",
     "Publisher",
+    "RecvError",
     "RecvFrom",
     "RecvHalf",
     "Region",

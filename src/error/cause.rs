@@ -51,11 +51,38 @@ impl SendError {
 
 impl RecvError {
     /// Whether the deadline passed.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Deadline, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, _other) = (region.join(0)?, region.join(1)?);
+    /// // Rank 1 is there, and has sent nothing.
+    /// let error = me.from(1).within(Deadline::Now).recv().unwrap_err();
+    /// assert!(error.is_timeout() && !error.is_gone());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_timeout(&self) -> bool {
         *self == RecvError::Timeout
     }
 
     /// Whether the sender has ended.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// other.send(0, b"the last")?;
+    /// drop(other);
+    /// let mut last = vec![];
+    /// let end = loop {
+    ///     match me.from(1).recv() {
+    ///         Ok(mail) => last = mail.to_vec(),
+    ///         Err(error) => break error,
+    ///     }
+    /// };
+    /// assert!(end.is_gone() && last == b"the last");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_gone(&self) -> bool {
         matches!(self, RecvError::Gone { .. })
     }

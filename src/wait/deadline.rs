@@ -36,12 +36,30 @@ pub enum Deadline {
 
 impl Deadline {
     /// Whether the call does not wait at all.
+    ///
+    /// ```
+    /// # use mailbox::Deadline;
+    /// # use std::time::Duration;
+    /// assert!(Deadline::Now.is_now());
+    /// // It is over soon, and a time like any other.
+    /// assert!(!Deadline::from(Duration::ZERO).is_now());
+    /// ```
     #[inline(always)]
     pub fn is_now(self) -> bool {
         self == Deadline::Now
     }
 
-    /// Whether it has passed at `now`.
+    /// Whether it has passed at `now`, which is asked only if it is a time.
+    ///
+    /// ```
+    /// # use mailbox::Deadline;
+    /// # use std::time::{Duration, Instant};
+    /// let begin = Instant::now();
+    /// let deadline = Deadline::from(begin + Duration::from_secs(1));
+    /// assert!(!deadline.has_passed(|| begin));
+    /// assert!(deadline.has_passed(|| begin + Duration::from_secs(1)));
+    /// assert!(Deadline::Now.has_passed(Instant::now) && !Deadline::Never.has_passed(Instant::now));
+    /// ```
     #[inline(always)]
     pub fn has_passed(self, now: impl FnOnce() -> Instant) -> bool {
         match self {
