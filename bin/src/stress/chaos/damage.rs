@@ -35,6 +35,9 @@ pub struct Damage {
     pub events: u64,
     /// Lives in which several threads shared the endpoint.
     pub shared_lives: u64,
+    /// Loans that were sent, and received mails that were too long for anything else.
+    pub loans_lent: u64,
+    pub loans_read: u64,
     /// How many calls took up to 1, 2, 4, … ms.
     pub spans: [u64; SPANS],
     pub longest_ms: f64,
@@ -96,6 +99,8 @@ impl Display for Damage {
         writeln!(f, "among the spared          {:>12}", self.right_answers)?;
         writeln!(f, "joinings and ends told    {:>12}", self.events)?;
         writeln!(f, "lives of several threads  {:>12}", self.shared_lives)?;
+        writeln!(f, "loans sent                {:>12}", self.loans_lent)?;
+        writeln!(f, "long ones read            {:>12}", self.loans_read)?;
         writeln!(f, "violations:")?;
         writeln!(f, "  ended by itself         {:>12}", self.ended)?;
         writeln!(f, "  stuck                   {:>12}", self.stuck)?;

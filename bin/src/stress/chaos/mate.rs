@@ -70,10 +70,23 @@ impl<'a> Mate<'a> {
         let sent = match self.random.random_range(0..8) {
             0 => pulse.call(Call::Send, || send.send(&bytes)),
             1 => pulse.call(Call::SendSync, || send.within(TIME).sync().send(&bytes)),
-            2 => match pulse.call(Call::Loan, || self.me.loan(bytes.len().min(self.whole))) {
-                Ok(loan) => pulse.call(Call::SendLoan, || loan.commit(1).send_within(to, TIME)),
-                Err(error) => Err(error),
-            },
+            2 => {
+                let most = self.random.random_range(0..=self.me.region().max_loan() as usize);
+                let waits = self.random.random();
+                let begun = pulse.call(Call::Loan, || match waits {
+                    true => self.me.loan_within(most, TIME),
+                    false => self.me.loan(most),
+                });
+                match begun {
+                    Ok(mut loan) => {
+                        let len = if self.random.random() { most } else { most.min(bytes.len()) };
+                        loan.write_at(0, &bytes[..len.min(bytes.len())]);
+                        let sent = pulse.call(Call::SendLoan, || loan.commit(len).send_within(to, TIME));
+                        sent.inspect(|()| pulse.count(Tally::Lent))
+                    }
+                    Err(error) => Err(error),
+                }
+            }
             3 => match pulse.call(Call::Announce, || send.within(TIME).announce(bytes)) {
                 Ok(mut sending) => pulse.call(Call::Announce, || sending.wait_within(TIME)),
                 Err(error) => Err(error),
@@ -159,6 +172,9 @@ impl<'a> Mate<'a> {
         let pulse = self.pulse;
         if mail.to_vec().len() != mail.len() {
             return Err(Failure::new("a mail has another length than it says"));
+        }
+        if mail.len() as u64 > self.me.region().max_message() {
+            pulse.count(Tally::Read);
         }
         if mail.is_call() && self.random.random_ratio(3, 4) {
             let (bytes, waits) = (self.some_bytes(), self.random.random());

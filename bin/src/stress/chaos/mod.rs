@@ -2,6 +2,7 @@
 
 pub mod bystander;
 pub mod damage;
+mod lent;
 mod mate;
 pub mod run;
 pub mod sheet;

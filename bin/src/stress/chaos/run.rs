@@ -72,10 +72,10 @@ impl<'a> Scene<'a> {
     /// An error if a process did not end well.
     fn play(&mut self, journal: &Journal) -> Result<(), Failure> {
         let Chaos { writes, ranks, seed, .. } = *self.chaos;
-        // One that nobody holds; small, so that each place is used again and again.
-        let region = self
-            .processes
-            .ruin(Config::ranks(ranks + 1 + PAIR).cells(16).arena(2048).max_message(1 << 16).loans(0))?;
+        // One that nobody holds; small, so that each place is used again and again. Only a loan is longer than a message.
+        let region = self.processes.ruin(
+            Config::ranks(ranks + 1 + PAIR).cells(16).arena(2048).max_message(1 << 16).loans(1 << 20),
+        )?;
         let terms = format!("--ranks {ranks} --seed {seed} --journal {}", journal.path());
         for rank in 0..ranks {
             self.processes.enter(&region, &format!("bystander --rank {rank} {terms}"))?;
@@ -155,6 +155,8 @@ impl<'a> Scene<'a> {
             right_answers: total(Tally::Right),
             events: total(Tally::Events),
             shared_lives: total(Tally::Shared),
+            loans_lent: total(Tally::Lent),
+            loans_read: total(Tally::Read),
             spans,
             longest_ms: longest.as_secs_f64() * 1e3,
             longest_call,

@@ -182,6 +182,9 @@ pub enum Tally {
     Events = 14,
     /// Lives whose threads shared the endpoint.
     Shared = 15,
+    /// Loans that were sent, and mails that can only be loans. Behind the spans of a thread.
+    Lent = (GROUP + SPANS) as isize,
+    Read = (GROUP + SPANS + 1) as isize,
 }
 
 const BEAT: usize = 0;

@@ -7,7 +7,7 @@ use crate::common::place::Where;
 use crate::stress::journal::Journal;
 use clap::Args;
 use mailbox::lab::abi::{
-    ARENA_ALIGN, Bells, Cell, ConsumerLine, Geometry, HEADER_BYTES, LaneLines, Lines, OPENED_WORDS,
+    ARENA_ALIGN, Bells, CHUNK, Cell, ConsumerLine, Geometry, HEADER_BYTES, LaneLines, Lines, OPENED_WORDS,
     RETURN_CELLS, Rank, TransferLines,
 };
 use mailbox::lab::abi::{Kind, position};
@@ -70,12 +70,14 @@ pub enum Class {
     CallLine,
     /// Any word of a transfer slot.
     Transfer,
+    /// Any word of a rank's area for loans.
+    Loan,
     /// Any word of the region, but of those that are spared.
     Any,
 }
 
 impl Class {
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Header,
         Self::Identity,
         Self::Bells,
@@ -96,6 +98,7 @@ impl Class {
         Self::CallEnvelope,
         Self::CallLine,
         Self::Transfer,
+        Self::Loan,
         Self::Any,
     ];
 
@@ -211,7 +214,8 @@ impl Hand {
     /// The offset of some word of this class.
     fn place(&mut self, class: Class) -> io::Result<u64> {
         const CELL: u64 = size_of::<Cell>() as u64;
-        let record = self.geometry.rank(self.random.random_range(0..self.ranks));
+        let rank = self.random.random_range(0..self.ranks);
+        let record = self.geometry.rank(rank);
         let (from, to) = self.pair();
         let mailbox = self.geometry.mailbox(from, to);
         let (lines, first_cell, cells, arena) = if self.random.random_ratio(3, 4) {
@@ -257,6 +261,7 @@ impl Hand {
                 (lines + side, 2)
             }
             Class::Arena => (arena, self.geometry.payloads().len() / 8),
+            Class::Loan => (self.geometry.loans_of(rank), self.geometry.loans / 8),
             Class::Any => return Ok(self.anywhere()),
         };
         Ok(first + 8 * self.random.random_range(0..words))
@@ -280,7 +285,8 @@ impl Hand {
 
     /// What to write where `old` is: mostly what is near, or at some limit.
     fn word(&mut self, class: Class, old: u64) -> u64 {
-        let (cells, arena) = (u64::from(self.geometry.cells), self.geometry.payloads().len());
+        let Geometry { cells, loans, .. } = self.geometry;
+        let (cells, arena, chunks) = (u64::from(cells), self.geometry.payloads().len(), loans / CHUNK);
         let random = &mut self.random;
         match random.random_range(0..10) {
             // In the arena, or not far beyond it.
@@ -288,6 +294,9 @@ impl Hand {
                 ARENA_ALIGN * random.random_range(0..2 * arena / ARENA_ALIGN)
             }
             0..5 if matches!(class, Class::Length) => random.random_range(0..2 * arena),
+            // The same with the area for loans, where `old` may be that of a loan.
+            5 | 6 if matches!(class, Class::Offset) => CHUNK * random.random_range(0..2 * chunks),
+            5 | 6 if matches!(class, Class::Length) => random.random_range(0..2 * CHUNK * chunks),
             // Of the call that is there, or one near it, for this life of the server or one near it.
             0..7 if matches!(class, Class::CallStamp) => {
                 let near = |word: u64, step: u64| word.wrapping_add(step).wrapping_sub(1);
@@ -296,7 +305,7 @@ impl Hand {
                 number << 24 | (epoch & EPOCHS) << 1 | random.random_range(0..2)
             }
             0..7 if matches!(class, Class::CallEnvelope | Class::Kind) => {
-                let kinds = [Kind::Call, Kind::Answer, Kind::Refusal, Kind::Dropped];
+                let kinds = [Kind::Call, Kind::Answer, Kind::Refusal, Kind::Dropped, Kind::Whole];
                 let len = if random.random() { old & 63 } else { random.random_range(0..64) };
                 old & !1023 | (kinds[random.random_range(0..kinds.len())] as u64) << 6 | len
             }

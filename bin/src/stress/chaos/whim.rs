@@ -47,18 +47,7 @@ impl Whim<'_> {
                 pulse.act(Call::Flush, || drop(batch));
                 Ok(true)
             }
-            1 => {
-                let len = len.min(self.whole);
-                match pulse.call(Call::Loan, || me.loan(len)) {
-                    Ok(mut loan) => {
-                        let half = len / 2;
-                        loan.write_at(half, &bytes[..len - half]);
-                        let block = loan.commit(len);
-                        self.sent(pulse.call(Call::SendLoan, || block.send_within(to, TIME)))
-                    }
-                    Err(error) => self.sent(Err(error)),
-                }
-            }
+            1 => self.lend(me, to, &bytes),
             2 => self.sent(pulse.call(Call::Send, || send.send(&bytes))),
             3 => self.sent(pulse.call(Call::SendSync, || send.within(TIME).sync().send(&bytes))),
             4 if self.random.random() => {
@@ -72,7 +61,7 @@ impl Whim<'_> {
         }
     }
 
-    fn sent(&self, result: Result<(), SendError>) -> Result<bool, Failure> {
+    pub(super) fn sent(&self, result: Result<(), SendError>) -> Result<bool, Failure> {
         match result {
             Err(SendError::Broken(Broken::Corrupt(_))) => self.pulse.count(Tally::Corrupt),
             Err(SendError::Broken(Broken::Lost(lost))) => return is_lost(lost),
@@ -127,6 +116,9 @@ impl Whim<'_> {
                 Err(_) => continue,
             };
             ills.hear(mail.from(), pulse);
+            if mail.len() as u64 > me.region().max_message() {
+                pulse.count(Tally::Read);
+            }
             let mut buffer = [0; 100];
             let offset = self.random.random_range(0..200);
             let copied = mail.read_at(offset, &mut buffer);
