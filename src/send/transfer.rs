@@ -3,7 +3,7 @@
 //! Every call that waits or looks makes progress with the messages whose bytes this endpoint owns: see
 //! [`Outbox::tend`]. A message whose bytes are borrowed makes progress while the call that sends it waits.
 //!
-//! - *Any number, in any order.* Announcing takes a cell and a credit, of which there are 64 for each receiver,
+//! - *Several at once, in any order.* Announcing takes a cell and a credit. Of credits there are 64 for each receiver,
 //!   shared with calls and synchronous messages. The bytes of a message lie in no lane, so other mail passes. One
 //!   message goes through the slot at a time.
 //! - *The end* is an acknowledgement in the return lane when the receiver has all bytes, or a refusal.
