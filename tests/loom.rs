@@ -732,7 +732,7 @@ fn registry() -> Registry {
         activity: Activity { awaited: [word(), word()], sleeps: word(), processors: [word(), word()] }.into(),
         declined: std::array::from_fn(|_| word()).into(),
     };
-    let control = Arc::new(Control { changes: word(), abort: word() });
+    let control = Arc::new(Control { changes: word(), reserved: word() });
     Registry::new(vec![rank].into(), control.into(), Locker::new(File::unlocked()))
 }
 

@@ -56,8 +56,8 @@ pub struct Control {
     /// How many times a rank was claimed, left, or found dead. A hint: a process that finds it changed looks at the
     /// lives of all ranks.
     pub changes: AtomicU64,
-    /// Not 0: all waits shall end. Nothing writes or reads it yet.
-    pub abort: AtomicU64,
+    /// Nothing writes or reads it.
+    pub reserved: AtomicU64,
 }
 
 /// Where the header says how many ranks there are.

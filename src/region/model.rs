@@ -21,7 +21,7 @@ impl Region {
     /// One of so many ranks, with mailboxes of so many cells.
     pub fn on_heap(ranks: u32, cells: usize) -> Self {
         let table: Vec<Rank> = (0..ranks).map(|_| rank()).collect();
-        let control = Control { changes: AtomicU64::new(0), abort: AtomicU64::new(0) };
+        let control = Control { changes: AtomicU64::new(0), reserved: AtomicU64::new(0) };
         let registry = Registry::new(table.into(), Arc::new(control).into(), Locker::new(File::unlocked()));
         Self { segment: Arc::new(Segment::on_heap(ranks, cells)), registry }
     }

@@ -271,7 +271,7 @@ mod tests {
         let file = os::memory_file().expect("a file");
         file.set_len(lock_word(RANKS + 2)).expect("room");
         os::write_at(&file, &u64::from(RANKS).to_ne_bytes(), RANKS_WORD).expect("a header");
-        let control = Control { changes: AtomicU64::new(0), abort: AtomicU64::new(0) };
+        let control = Control { changes: AtomicU64::new(0), reserved: AtomicU64::new(0) };
         let ranks: Vec<Rank> = (0..RANKS).map(|_| rank()).collect();
         Registry::new(ranks.into(), Arc::new(control).into(), os::Locker::new(file.into()))
     }
