@@ -1,16 +1,20 @@
-//! What lies where in a stretch of a pool. Pure functions.
+//! What lies where in an arena. Pure functions.
 //!
-//! A pool is a rank's payload memory. Only that rank writes to it. The cells of its lanes, one lane for each
-//! receiver, refer to the payloads. A pool consists of stretches; each stretch has an allocator of its own.
+//! An arena is a *pool*: memory for payloads that one rank alone writes, and that the cells of the pool's lanes refer to.
+//! In a region each pool has one lane. So a mailbox has two arenas, one for its mail lane and one for its return lane. (Tests
+//! also let several lanes share a pool. Loans lie in no pool, but in one area for each sender: see `pool::blocks`.)
 //!
 //! ```text
 //!  base
 //! ┌──────────────────────┬────────────────────────────────┬────────────────────────────────────────┐
-//! │ corners: 16 KiB for  │ chunks of up to 256 KiB:       │ runs of chunks, as long as the longest │
-//! │ each lane, in 4 pages│ lanes x (chunks of a share + 1)│ payload: lanes x (runs of a share + 1) │
+//! │ corner: 16 KiB,      │ chunks of up to 256 KiB:       │ runs of chunks, as long as the longest │
+//! │ in 4 pages           │ those of a share, and 1 more   │ payload: those of a share, and 1 more  │
 //! └──────────────────────┴────────────────────────────────┴────────────────────────────────────────┘
 //!  for short payloads     up to a chunk                    for longer ones, if there are any
 //! ```
+//! With `n` lanes there is `n` times as much of each. The share is what one lane may refer to: `Config::arena`.
+//! A pool may consist of stretches, each with an allocator of its own; an arena is a single one, whose base is 0.
+//!
 //! A chunk is an eighth of a share, and at most 256 KiB. If a chunk would be smaller than a corner, there are no
 //! corners.
 //!

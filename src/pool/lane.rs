@@ -14,7 +14,7 @@ const QUICK_ROUNDS: u32 = 16;
 
 /// A lane's part of a pool: the extents that it refers to, and those in which it places payloads.
 pub struct Lane {
-    /// Its number: that of its receiver.
+    /// Its number in the pool: 0 in an arena.
     number: u32,
     /// The extents of the live payloads, each once. The extent with the oldest last payload comes first.
     held: VecDeque<Held>,

@@ -1,10 +1,12 @@
-//! A rank's payload memory: where its owner places payloads, and when it may reuse the place.
+//! An arena: where the writer of a lane places payloads, and when it may reuse the place.
 //!
-//! All of this is private to the owner; only the owner writes to its pool. The allocator deals in offsets. The cells
-//! of the pool's *lanes*, one lane for each receiver, refer to the payloads. A payload is live until the head of its
-//! lane has passed its cell. So the allocator needs nothing shared except the heads that it is told of, and one
-//! thread has it: the sending half has the allocator for messages, and the receiving half the one for answers, in
-//! another stretch.
+//! All of this is private to the owner, the rank that writes; only the owner writes to its *pool*. The allocator deals in
+//! offsets. The cells of the pool's *lanes* refer to the payloads. A payload is live until the head of its lane has passed
+//! its cell. So the allocator needs nothing shared except the heads that it is told of, and one thread has it: the sending
+//! half has the allocators for messages, and the receiving half those for answers.
+//!
+//! In a region each lane has a pool of its own, its arena. Several lanes can share a pool, too, but only tests let them. What
+//! several receivers read at one place lies in its owner's area for loans, whose allocator is [`Blocks`].
 //!
 //! # Extents
 //!
@@ -14,7 +16,7 @@
 //! So payloads may be acknowledged in any order, and several lanes may refer to the same one, at no cost for each
 //! payload: a lane remembers for each extent only the number of its last payload there.
 //!
-//! A lane begins in a corner of 16 KiB of its own, because many lanes carry only short payloads. It uses the four
+//! A lane begins in a corner of 16 KiB, because many lanes carry only short payloads. It uses the four
 //! pages in turn, as long as the next one is free when it is needed. If it comes round quickly again and again, it
 //! leaves the corner for chunks, and does not return.
 //!
@@ -24,14 +26,17 @@
 //!
 //! # Progress to one receiver depends on that receiver alone
 //!
-//! *A lane that may refer to another chunk finds one, no matter what other lanes hold.* A lane may refer to `s`
-//! chunks, its share, and place payloads in one more. There are `n (s + 1)` chunks for `n` lanes. A lane that takes a
-//! chunk refers to at most `s - 1`, the others to at most `s` each, and all of them place payloads in at most `n`. So
-//! at most `n s - 1 + n` chunks are in use, and one is free. Any free chunk will do, because chunks and runs are kept
-//! apart, and all extents of a kind have the same size: nothing is ever cut up. The same holds for runs. A payload in
-//! another lane's corner or chunk counts for each lane that refers to it, and for no other. A quarantined lane refers
-//! to its share, too, and places nothing. The pages of a corner belong to its lane; if another lane refers to one for
-//! a long time, the owner of the corner takes a chunk instead.
+//! Other receivers have other arenas. *And a lane that may refer to another chunk finds one.* A lane may refer to `s` chunks,
+//! its share, and place payloads in one more. An arena has `s + 1`. A lane that takes a chunk refers to at most `s - 1`, and
+//! places payloads in at most one. So one is free. Any free chunk will do, because chunks and runs are kept apart, and all
+//! extents of a kind have the same size: nothing is ever cut up. The same holds for runs. A quarantined lane refers to its
+//! share, too, and places nothing.
+//!
+//! It holds for `n` lanes of one pool, too, no matter what the others hold. There are `n (s + 1)` chunks. The lane that takes
+//! one refers to at most `s - 1`, the others to at most `s` each, and all of them place payloads in at most `n`: so at most
+//! `n s - 1 + n` are in use. A payload in another lane's corner or chunk counts for each lane that refers to it, and for no
+//! other. The pages of a corner belong to its lane; if another lane refers to one for a long time, the owner of the corner
+//! takes a chunk instead.
 //!
 //! So there is no room only while the lane refers to its whole share. That ends when its receiver acknowledges: a
 //! lane without live payloads has room for the longest one.
