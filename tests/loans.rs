@@ -6,7 +6,7 @@ mod common;
 
 use common::puppet::{mail, perform, puppet};
 use common::wire::{Wire, geometry};
-use common::{GUARD, Scratch, die, gist, kill_endpoint, pattern};
+use common::{Child, GUARD, Scratch, die, gist, kill_endpoint, pattern};
 use mailbox::lab::abi::{CHUNK, ConsumerLine};
 use mailbox::lab::ring::{Loan as Reference, Slack};
 use mailbox::{Broken, Config, Deadline, Endpoint, RecvError, Region, SendError, Wait};
@@ -283,6 +283,90 @@ fn a_receiver_that_is_absent_dead_or_holds_keeps_what_it_was_sent_and_no_more() 
     let b = region.join(1).expect("a free rank");
     expect(&b, 0, 1000, 1);
     assert_eq!(overwrite(&a), CHUNKS);
+}
+
+/// Rank 0 sends. Of the others one is stopped, one is dead, one never came, one holds what it has, and the last is served.
+struct InTheWay {
+    me: Endpoint,
+    stopped: Child,
+    holder: Endpoint,
+    served: Endpoint,
+    region: Region,
+    _scratch: Scratch,
+}
+
+const STOPPED: u32 = 1;
+const DEAD: u32 = 2;
+const ABSENT: u32 = 3;
+const HOLDER: u32 = 4;
+const SERVED: u32 = 5;
+
+impl InTheWay {
+    fn new() -> Self {
+        let scratch = Scratch::new();
+        let region = scratch.create(Config::ranks(6).cells(16).arena(1024).loans(AREA as u64));
+        let [me, dead, holder, served] =
+            [0, DEAD, HOLDER, SERVED].map(|rank| region.join(rank).expect("a free rank"));
+        let mut stopped = puppet(&scratch);
+        assert_eq!(stopped.does(&format!("join {STOPPED}")), "ok");
+        stopped.stop();
+        kill_endpoint(dead);
+        Self { me, stopped, holder, served, region, _scratch: scratch }
+    }
+}
+
+#[test]
+fn messages_for_one_pass_those_for_others_that_are_stopped_dead_or_absent_or_hold_all() {
+    for len in [8, 300] {
+        let InTheWay { me, holder, served, stopped: _stopped, .. } = &InTheWay::new();
+        let fill = |to| (0..).find(|_| me.try_send(to, &pattern(len, 0)).is_err()).expect("an end");
+        assert!([STOPPED, DEAD, ABSENT, HOLDER].map(fill).iter().all(|sent| *sent > 0));
+        let room = fill(SERVED);
+        let held: Vec<_> =
+            (0..room).map(|_| holder.from(0).try_recv().expect("no error").expect("mail")).collect();
+        let more = holder.from(0).try_recv();
+        assert!(matches!(more, Ok(None) | Err(RecvError::Held(0))), "it holds all that it can");
+        assert_eq!((fill(HOLDER), held.len()), (0, room));
+        while served.from(0).try_recv().expect("no error").is_some() {}
+        for seed in 0..1000 {
+            me.try_send(SERVED, &pattern(len, seed)).expect("room, at once");
+            assert_eq!(
+                served.from(0).try_recv().expect("no error").expect("mail").to_vec(),
+                pattern(len, seed)
+            );
+        }
+        for to in [STOPPED, DEAD, ABSENT, HOLDER] {
+            assert_eq!(fill(to), 0, "{to} still has what it had");
+        }
+    }
+}
+
+#[test]
+fn receivers_that_are_stopped_dead_or_absent_or_hold_keep_a_loan_from_others_only_if_they_fill_the_area() {
+    let InTheWay { me, mut stopped, holder, served, region, _scratch } = InTheWay::new();
+    for to in [STOPPED, DEAD, ABSENT] {
+        lend(&me, KIB_256, to as usize, &[to]).expect("room");
+    }
+    for seed in 0..100 {
+        lend(&me, KIB_256, seed, &[SERVED]).expect("the chunk that is left");
+        expect(&served, 0, KIB_256, seed);
+    }
+    lend(&me, KIB_256, 4, &[HOLDER]).expect("the last chunk");
+    let held = holder.from(0).recv().expect("mail");
+    assert_eq!(me.loan(1).err(), Some(SendError::Full(0)), "nothing is left for anyone");
+    assert_eq!(me.loan_within(1, common::SHORT).err(), Some(SendError::Timeout(0)));
+    me.try_send(SERVED, b"no loan").expect("room, at once");
+    assert_eq!(served.from(0).try_recv().expect("no error").expect("mail").to_vec(), b"no loan");
+    assert!(held.to_vec() == pattern(KIB_256, 4));
+    drop(held);
+    lend(&me, KIB_256, 5, &[SERVED]).expect("what was held");
+    expect(&served, 0, KIB_256, 5);
+    for to in [DEAD, ABSENT] {
+        expect(&region.join(to).expect("a free rank"), 0, KIB_256, to as usize);
+    }
+    stopped.signal(kit::SIGCONT);
+    assert_eq!(stopped.does("gist 0"), mail(0, 1, 0, &gist(&pattern(KIB_256, STOPPED as usize))));
+    assert_eq!(overwrite(&me), CHUNKS, "all is given back");
 }
 
 // --- Waiting for room --------------------------------------------------------------------------------------

@@ -469,9 +469,10 @@ impl Endpoint {
     /// [`SendError::TooLarge`] if the area has fewer bytes. [`SendError::Full`] if no free part of it is long enough, until
     /// receivers acknowledge what they were sent: [`Endpoint::loan_within`] waits for that. [`Broken::NoSpace`](crate::Broken::NoSpace) if there is no memory for it.
     ///
-    /// A receiver that is absent or dead, or that holds what it was sent, keeps that part and no more. A successor of this
-    /// rank leaves alone what its predecessors sent and receivers have not acknowledged: its first loan looks for that in
-    /// each mailbox that the rank ever had.
+    /// A receiver that is absent, stopped or dead, or that holds what it was sent, keeps that part and no more. The area is one
+    /// for all receivers: if some keep all of it, no other can be lent anything, but can be sent messages. A successor of
+    /// this rank leaves alone what its predecessors sent and receivers have not acknowledged: its first loan looks for that
+    /// in each mailbox that the rank ever had.
     ///
     /// Cost: a look at which parts are free, and now and then at what receivers acknowledged. A system call where memory is
     /// taken. A system call in each receiver, at its first look at each 256 KiB.
