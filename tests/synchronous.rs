@@ -5,11 +5,12 @@ mod common;
 
 use common::wire::Wire;
 use common::{GUARD, Scratch, kill_endpoint, pattern, wait_until};
-use mailbox::lab::abi::{CREDITS, Kind};
+use mailbox::lab::abi::{CREDITS, CallId, Kind};
 use mailbox::lab::ring::{Producer, Slack};
 use mailbox::{Broken, Config, Deadline, Endpoint, RecvError, SendError, Wait};
 use std::panic;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Acquire, SeqCst};
 use std::thread;
 use std::time::Duration;
 
@@ -249,6 +250,60 @@ fn a_lie_is_told_or_nobodys() {
                 lie(&Producer::recover(wire.mailbox.returns.clone(), 1).expect("a lane"), &wire);
             });
             assert_eq!(a.to(1).within(GUARD).sync().send(b"?"), Err(SendError::Broken(Broken::Corrupt(1))));
+        });
+    }
+}
+
+#[test]
+fn an_acknowledgement_of_what_nobody_waits_for_is_ignored() {
+    const DONE: u64 = 3;
+    for is_given_up in [false, true] {
+        let (scratch, a, b) = pair(Config::ranks(2));
+        let b = thread::scope(|scope| {
+            let receiver = scope.spawn(move || {
+                (0..DONE).for_each(|_| drop(b.recv().expect("mail")));
+                b
+            });
+            (0..DONE).for_each(|_| a.to(1).sync().send(b"done").expect("it is received"));
+            receiver.join().expect("a receiver")
+        });
+        let mut under_way = DONE;
+        if is_given_up {
+            assert_eq!(a.to(1).within(Duration::ZERO).sync().send(b"given up"), Err(SendError::Timeout(1)));
+            under_way += 1;
+        }
+        // Long finished, perhaps given up, never sent, and not of a message at all.
+        let done = (0..under_way).chain(0..under_way);
+        let never_sent = [under_way + 1, under_way + CREDITS as u64, 1 << 40, (1 << 47) - 1];
+        let messages = done.chain(never_sent).map(CallId::of_message);
+        let forged: Vec<_> = messages.chain([CallId::of_line(1)]).collect();
+        thread::scope(|scope| {
+            let (scratch, forged) = (&scratch, &forged);
+            scope.spawn(move || {
+                let wire = Wire::new(scratch, 0, 1);
+                let stamp = &wire.mailbox.mail.cells.at(under_way).stamp;
+                wait_until("it is sent", || stamp.load(Acquire) == under_way + 1);
+                let returns = Producer::recover(wire.mailbox.returns.clone(), 1).expect("a lane");
+                for id in forged {
+                    let slot = returns.claim(0, Slack::Any).expect("room");
+                    returns.fill(&slot.numbered(Kind::Ack, id.number()), &[]);
+                }
+                let head = &wire.mailbox.returns.consumer.head;
+                wait_until("all were looked at", || head.load(Acquire) == DONE + forged.len() as u64);
+                // A sender that was told a success is not told of this.
+                kill_endpoint(b);
+            });
+            let told = a.to(1).within(GUARD).sync().send(b"?");
+            assert_eq!(told, Err(SendError::Gone { rank: 1, died: true }));
+        });
+        // And nothing of it is left.
+        let b = scratch.open().join(1).expect("a free rank");
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                while b.recv().expect("mail").to_vec() != b"next" {}
+                b
+            });
+            a.to(1).sync().send(b"next").expect("it is received");
         });
     }
 }
