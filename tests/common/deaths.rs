@@ -6,10 +6,13 @@
 
 mod bells;
 mod calls;
+mod discard;
 mod groups;
+mod loans;
 mod regions;
 mod reset;
 mod topics;
+mod unread;
 
 use super::{
     Child, Scratch, end_with_parent, end_within, exit_with, fork, pattern, place, reply, status_of,
@@ -106,7 +109,20 @@ pub const OPERATIONS: &[(&str, Operation)] = &[
     ("answer", |doom| calls::answers(doom, (20, 20))),
     ("answer_in_mailbox", |doom| calls::answers(doom, (20, 200))),
     ("answer_to_mailbox", |doom| calls::answers(doom, (200, 20))),
+    ("refuse", |doom| calls::refuses(doom, (20, 20), false)),
+    ("refuse_in_mailbox", |doom| calls::refuses(doom, (200, 200), false)),
+    ("drop_call", |doom| calls::refuses(doom, (20, 20), true)),
+    ("drop_call_in_mailbox", |doom| calls::refuses(doom, (200, 20), true)),
     ("acknowledge_sync", calls::acknowledges),
+    ("send_sync", calls::sends_sync),
+    ("first_lend", |doom| loans::lends(doom, true)),
+    ("lend", |doom| loans::lends(doom, false)),
+    ("receive_loan", loans::receives),
+    ("recover_loans", loans::recovers),
+    ("discard", |doom| discard::discards(doom, 20)),
+    ("discard_in_arena", |doom| discard::discards(doom, 200)),
+    ("wait_for_held", unread::waits_for_held),
+    ("move_unread", unread::moves_unread),
     ("join", |doom| joins(doom, None)),
     ("join_as", |doom| joins(doom, Some("doomed"))),
     ("leave", |doom| leaves(doom, false)),
@@ -216,8 +232,13 @@ impl Scene {
     }
 
     fn with_arena(bytes: u64) -> Self {
+        Self::of(Config::ranks(2).arena(bytes))
+    }
+
+    /// Of a region with small mailboxes.
+    fn of(config: Config) -> Self {
         let scratch = Scratch::new();
-        let region = scratch.create(Config::ranks(2).cells(8).arena(bytes));
+        let region = scratch.create(config.cells(8));
         let survivor = join(&region, 0);
         Self { tally: Page(Tally::new()), region, survivor, scratch }
     }

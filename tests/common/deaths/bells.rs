@@ -2,11 +2,21 @@
 
 use super::*;
 
+/// What a child of this process does, as a letter.
+fn state(process: i32) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("a child");
+    stat.rsplit(") ").next().and_then(|rest| rest.chars().next())
+}
+
+/// Whether that process has ended.
+pub fn has_ended(process: i32) -> bool {
+    state(process) == Some('Z')
+}
+
 /// Waits until that process has ended, or sleeps on its bell.
 pub fn wait_until_asleep_or_ended(process: i32, is_asleep: impl Fn() -> bool) {
     wait_until("a process sleeps or has ended", || {
-        let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("a child");
-        let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
+        let state = state(process);
         state == Some('Z') || state == Some('S') && is_asleep()
     });
 }

@@ -1,7 +1,8 @@
 //! Calls in which either side ends.
 
-use super::{BOUND, Doom, Scene, SeqCst, TRIES, descriptor, join, receive, send};
+use super::{BOUND, Doom, Reader, Scene, SeqCst, TRIES, descriptor, join, receive, send};
 use mailbox::{CallError, Deadline, End, Endpoint, RecvError, SendError};
+use std::sync::atomic::AtomicBool;
 
 /// Bytes of request and answer.
 pub type Lens = (usize, usize);
@@ -113,6 +114,89 @@ pub fn answers(doom: &dyn Doom, lens: Lens) -> bool {
     }
     // No successor sees it.
     expect_calls(&join(&scene.region, 1), &scene.survivor);
+    is_complete
+}
+
+/// Rank 1 ends while it refuses a call, or drops it.
+pub fn refuses(doom: &dyn Doom, lens: Lens, drops: bool) -> bool {
+    let scene = Scene::new();
+    let process = scene.doomed(|region, tally| {
+        let me = join(region, 1);
+        let first = receive(&me);
+        let reply = answer(&first.to_vec(), lens.1);
+        first.reply(&reply).expect("room");
+        let reply = answer(&descriptor(1, 1, lens.0), lens.1);
+        doom.begin();
+        let call = receive(&me);
+        assert!(call.is_call());
+        tally.count(|| if drops { drop(call) } else { call.refuse(&reply).expect("room") });
+        doom.end();
+        std::mem::forget(me);
+    });
+    let request = |index| descriptor(1, index, lens.0);
+    let first = scene.survivor.to(1).within(BOUND).call(&request(0)).expect("an answer");
+    assert_eq!(*first, answer(&request(0), lens.1));
+    let told = scene.survivor.to(1).within(BOUND).call(&request(1)).expect_err("no answer");
+    let is_complete = doom.follow(process);
+    let tally = scene.tally.0;
+    match told {
+        CallError::Refused(bytes) if !drops => {
+            assert_eq!(*bytes, answer(&request(1), lens.1), "another refusal");
+            assert_eq!(tally.begun(), 1);
+        }
+        CallError::Unanswered { rank: 1, end: End::Dropped } if drops => assert_eq!(tally.begun(), 1),
+        CallError::Unanswered { rank: 1, end: End::Died } => assert_eq!(tally.done(), 0, "it was refused"),
+        error => panic!("{error}"),
+    }
+    // No successor sees it.
+    expect_calls(&join(&scene.region, 1), &scene.survivor);
+    is_complete
+}
+
+/// Rank 1 ends while it sends a message and waits until that is acknowledged.
+pub fn sends_sync(doom: &dyn Doom) -> bool {
+    let scene = Scene::new();
+    let send = |me: &Endpoint, index| {
+        let bytes = descriptor(me.epoch(), index, 20);
+        me.to(0).within(BOUND).sync().send(&bytes).expect("it is received");
+    };
+    let process = scene.doomed(|region, tally| {
+        let me = join(region, 1);
+        send(&me, 0);
+        doom.begin();
+        tally.count(|| send(&me, 1));
+        doom.end();
+        std::mem::forget(me);
+    });
+    let mut reader = Reader::default();
+    let told = loop {
+        match scene.survivor.from(1).within(BOUND).recv() {
+            Ok(mail) => reader.read(&mail),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(told, RecvError::Gone { rank: 1, died: true });
+    let is_complete = doom.follow(process);
+    let tally = scene.tally.0;
+    assert!((tally.done()..=tally.begun()).contains(&(reader.count - 1)), "{} have come", reader.count);
+    // What the survivor acknowledged to the dead is not taken for what the successor waits for.
+    let is_received = AtomicBool::new(false);
+    let successor = join(&scene.region, 1);
+    let successor = std::thread::scope(|scope| {
+        let sending = scope.spawn(|| {
+            let successor = successor;
+            send(&successor, 0);
+            assert!(is_received.load(SeqCst), "nobody had it");
+            successor
+        });
+        let mail = receive(&scene.survivor);
+        reader.read(&mail);
+        is_received.store(true, SeqCst);
+        drop(mail);
+        sending.join().expect("it is acknowledged")
+    });
+    scene.expect_talk(&successor, &mut reader, &mut Reader::default());
+    expect_calls(&successor, &scene.survivor);
     is_complete
 }
 
