@@ -52,7 +52,7 @@ fn code(path: &Path) -> String {
     let text = fs::read_to_string(path).expect("a source file");
     let code: Vec<&str> = text
         .lines()
-        .take_while(|line| !(line.starts_with("#[cfg(") && line.contains("test")))
+        .take_while(|line| !["#[cfg(test)]", "#[cfg(all(test"].iter().any(|tests| line.starts_with(tests)))
         .filter(|line| !line.trim_start().starts_with("//") && !line.trim().is_empty())
         .collect();
     code.join("\n")
