@@ -46,7 +46,7 @@ impl<'a> HeldUp<'a> {
 
     /// As `check`, for one of many looks.
     pub fn check_now_and_then(&self) -> Result<(), CallError> {
-        if self.looks.is_due() { self.check() } else { Ok(()) }
+        if self.looks.count_look() { self.check() } else { Ok(()) }
     }
 
     /// Gives the room for its answers back that the server waits for; says that it waits for mail to be received. Its words

@@ -143,7 +143,7 @@ impl Operation for Receive<'_> {
             self.ready = inbox.look(member, wanted, thorough)?.map(Found::Mail);
         }
         // A half that polls for a long time is not checked meanwhile.
-        if self.ready.is_none() && !thorough && self.looks.is_due() {
+        if self.ready.is_none() && !thorough && self.looks.count_look() {
             self.make_room()?;
         }
         Ok(self.ready.is_some())

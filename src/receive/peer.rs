@@ -123,7 +123,7 @@ impl Incoming {
 
     /// Whether this is another mail than was told last. It is told now.
     #[inline(always)]
-    pub fn is_untold(&self, seq: u64) -> bool {
+    pub fn take_untold(&self, seq: u64) -> bool {
         self.told.replace(seq) != seq
     }
 

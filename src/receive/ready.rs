@@ -112,16 +112,16 @@ impl Inbox {
             |peer| Incoming::certain(peer, member, wanted.filter).map(|(seq, label)| (peer, seq, label));
         let expected = if is_over { None } else { self.expected(wanted.source).and_then(certain) };
         let (peer, seq, label) = expected.or_else(|| certain(self.look(member, wanted, false).ok()??))?;
-        self.is_untold(peer, seq).then_some((peer.from, label))
+        self.take_untold(peer, seq).then_some((peer.from, label))
     }
 
     /// Whether this is another mail than was told last, of this sender or another. It is told now.
-    pub fn is_untold(&self, peer: &Incoming, seq: u64) -> bool {
+    pub fn take_untold(&self, peer: &Incoming, seq: u64) -> bool {
         let last = self.told_of.replace(peer.from);
         if last != peer.from {
             self.peers.get(last).into_iter().for_each(Incoming::forget_told);
         }
-        peer.is_untold(seq)
+        peer.take_untold(seq)
     }
 
     /// How many mails from this source a receive takes before it looks at other senders.

@@ -224,7 +224,7 @@ impl Operation for Looking<'_, '_> {
         let is_silent = self.live().all(|(_, place)| place.has_nothing());
         let is_found = self.find(is_silent, |finding, at| finding.look(at, thorough, now));
         // A thread that polls for a long time is not checked meanwhile.
-        if !is_found && !thorough && self.looks.is_due() { self.check(false) } else { Ok(is_found) }
+        if !is_found && !thorough && self.looks.count_look() { self.check(false) } else { Ok(is_found) }
     }
 
     fn check(&mut self, query: bool) -> Result<bool, SelectError> {

@@ -133,7 +133,7 @@ impl<'a> Place<'a> {
         let (inbox, source) = self.expects?;
         let peer = inbox.expected(source)?;
         let (seq, envelope) = peer.next_easy()?;
-        if inbox.is_untold(peer, seq) {
+        if inbox.take_untold(peer, seq) {
             self.takers.find(peer.from, Filter::label_of(envelope))
         } else {
             None

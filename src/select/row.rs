@@ -34,6 +34,6 @@ impl<'a> Row<'a> {
             return None;
         }
         let arm = self.takers.find_alone(envelope)?;
-        self.peer.is_untold(seq).then_some(arm)
+        self.peer.take_untold(seq).then_some(arm)
     }
 }

@@ -196,7 +196,7 @@ impl Operation for Synchronous<'_> {
             self.is_done = peer.answers.has_credit(member, peer, self.epoch)?;
             if self.is_done {
                 self.end_wait();
-            } else if (thorough || self.looks.is_due())
+            } else if (thorough || self.looks.count_look())
                 && let Some(last) = peer.answers.last_asked()
             {
                 self.starving.tell_any(member, &peer.record, &peer.producer, last);
@@ -204,7 +204,7 @@ impl Operation for Synchronous<'_> {
             return Ok(self.is_done);
         };
         let is_any = self.go_on(sent)?;
-        if !is_any && (thorough || self.looks.is_due()) {
+        if !is_any && (thorough || self.looks.count_look()) {
             self.starving.tell(member, &peer.record, &peer.producer, sent.seq);
         }
         Ok(is_any)

@@ -9,7 +9,7 @@ pub struct Looks(Private<u32>);
 
 impl Looks {
     /// Counts one look. Returns whether it is the last of each [`LOOKS`].
-    pub fn is_due(&self) -> bool {
+    pub fn count_look(&self) -> bool {
         self.0.set(self.0.get().wrapping_add(1));
         self.0.get().is_multiple_of(LOOKS)
     }

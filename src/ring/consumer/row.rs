@@ -91,7 +91,7 @@ impl Consumer {
     #[inline(always)]
     fn begin_row_of(&self, seq: u64, count: u64) {
         let last = seq.wrapping_add(count - 1);
-        let is_complete = self.is_stream(seq, last);
+        let is_complete = self.await_stream(seq, last);
         self.streams.set(is_complete);
         if is_complete {
             self.prefetch_after(seq);
@@ -126,7 +126,7 @@ impl Consumer {
     /// was not, looks only seldom: a look takes a line away from the producer, which is about to write it, and would
     /// delay messages that come one by one.
     #[inline(always)]
-    fn is_stream(&self, seq: u64, last: u64) -> bool {
+    fn await_stream(&self, seq: u64, last: u64) -> bool {
         let is_time = !is_below(seq, self.next_look.get());
         if !self.streams.get() {
             let is_complete = is_time && self.is_stamped(last);
