@@ -8,18 +8,10 @@ use crate::rank::{Absence, Claim, Ringer, Status};
 use crate::region::{MAILBOX_RANK, Region};
 use crate::segment;
 use crate::segment::{CleanShutdown, join_error};
-use crate::wait::pace;
+use crate::wait::pace::{self, JOIN_PATIENCE, LEAVE_PATIENCE, RETRY};
 use core::ops::{Bound, Range, RangeBounds};
-use core::time::Duration;
 use std::time::Instant;
 use std::{env, io};
-
-/// How long joining waits for a process that has said that it left and still holds the rank: far less than a
-/// millisecond, unless it is stopped.
-const LEAVE_PATIENCE: Duration = Duration::from_millis(500);
-/// How long joining waits for a process that holds every rank, or looks for a label: it removes the region, as
-/// fast, or is the last to leave a file and waits for the disk.
-const JOIN_PATIENCE: Duration = Duration::from_secs(5);
 
 /// As which rank to join a region: any, one of a range, or the one that has a label.
 ///
@@ -265,7 +257,7 @@ impl Region {
             }
             .map_err(join_error)?;
             if !is_settled {
-                pace::doze(Duration::from_millis(1));
+                pace::doze(RETRY);
             }
         }
     }
@@ -342,7 +334,7 @@ impl Region {
             if begin.elapsed() >= patience {
                 return Err(self.without_end(JoinError::Taken { rank }));
             }
-            pace::doze(Duration::from_millis(1));
+            pace::doze(RETRY);
         }
     }
 

@@ -44,16 +44,13 @@ use crate::os::Lock;
 use crate::rank::{Registry, Status};
 use crate::segment::{self, Leftover, Listed, Place, Segment, Trust};
 use crate::sync::{Edge, acquire};
-use crate::wait::pace;
+use crate::wait::pace::{self, CREATE_PATIENCE, FIRST_GLANCE, LAST_GLANCE, RETRY};
 use core::fmt;
 use core::time::Duration;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
-
-/// How long [`Region::create_or_open`] tries to do either.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Shared memory that holds a mailbox for every ordered pair of ranks.
 ///
@@ -310,7 +307,7 @@ impl Region {
         let place = place.into();
         // What is to be opened may be removed first, and what is to be created may exist by then. A process that has
         // not won such a race by the deadline meets a stopped remover, or mischief.
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + CREATE_PATIENCE;
         let options = OpenOptions::new().protocol(config.geometry.protocol);
         loop {
             match options.open(place) {
@@ -326,7 +323,7 @@ impl Region {
             }
             match Self::create(place, config) {
                 Err(CreateError::Exists(_)) if Instant::now() < deadline => {
-                    pace::doze(Duration::from_millis(1));
+                    pace::doze(RETRY);
                 }
                 result => return Ok(result?),
             }
@@ -597,7 +594,7 @@ impl Region {
             return Err(WaitError::NoSuchRank { rank, ranks });
         }
         let deadline = Instant::now().checked_add(timeout);
-        let (mut pause, mut dead) = (Duration::from_micros(50), None);
+        let (mut pause, mut dead) = (FIRST_GLANCE, None);
         loop {
             let life = self.registry.life(rank);
             // Not `status`: a process that closes the region holds all locks for a moment, so the dead look alive.
@@ -619,7 +616,7 @@ impl Region {
                 return Err(WaitError::Timeout { rank });
             }
             pace::doze(left.unwrap_or(pause).min(pause));
-            pause = (2 * pause).min(Duration::from_millis(10));
+            pause = (2 * pause).min(LAST_GLANCE);
         }
     }
 
@@ -677,7 +674,7 @@ impl Region {
             if lock.is_some() || !self.segment.is_bound() || Instant::now() >= deadline {
                 return Ok(lock);
             }
-            pace::doze(Duration::from_millis(1));
+            pace::doze(RETRY);
         }
     }
 

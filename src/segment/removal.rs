@@ -5,13 +5,9 @@ use super::{Segment, is_held, unbind};
 use crate::abi::{GATE, GATE_AND_RANKS, MAX_RANKS, lock_byte};
 use crate::error::{OpenError, OwnedPlace, RemoveError};
 use crate::os::{File, Lock};
-use crate::wait::pace;
-use core::time::Duration;
+use crate::wait::pace::{self, REMOVE_PATIENCE, RETRY};
 use std::io;
 use std::time::Instant;
-
-/// How long a removal waits for another process that removes or closes the region.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Segment {
     /// Removes this segment, if no process lives in it.
@@ -28,7 +24,7 @@ impl Segment {
 
 /// Takes the gate and the locks of all ranks of the region in `file`. Then no process lives in it, and none can come.
 pub fn lock_all(file: &File, take: impl Fn() -> io::Result<Option<Lock>>) -> Result<Lock, RemoveError> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + REMOVE_PATIENCE;
     loop {
         if let Some(locks) = take().map_err(open_error)? {
             return Ok(locks);
@@ -40,6 +36,6 @@ pub fn lock_all(file: &File, take: impl Fn() -> io::Result<Option<Lock>>) -> Res
         if Instant::now() >= deadline {
             return Err(RemoveError::Closing(OwnedPlace::Unnamed));
         }
-        pace::doze(Duration::from_millis(1));
+        pace::doze(RETRY);
     }
 }

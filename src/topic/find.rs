@@ -12,14 +12,11 @@ use crate::stream::StreamWriter;
 use crate::sync::Ordering::{Acquire, Relaxed, Release};
 use crate::sync::{AtomicU64, fence};
 use crate::value::{ValueReader, ValueWriter};
+use crate::wait::pace::TOPIC_PATIENCE;
 use core::fmt;
-use core::time::Duration;
 use std::io;
 
 use super::{Latest, LatestPublisher, Policy, Publisher, Subscriber};
-
-/// How long one tries for the lock.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How often one looks who is registered while that changes.
 const LOOKS: u32 = 64;
@@ -127,7 +124,7 @@ impl Region {
 
     /// The lock of all topics; `busy` if others have it for long.
     fn lock_topics<E: From<NoMemory> + From<Lost>>(&self, busy: E) -> Result<Lock, E> {
-        match self.lock_labels(PATIENCE).map_err(|error| no_memory(&error))? {
+        match self.lock_labels(TOPIC_PATIENCE).map_err(|error| no_memory(&error))? {
             Some(lock) => Ok(lock),
             None if !self.segment.is_bound() => Err(Lost::Removed.into()),
             None => Err(busy),

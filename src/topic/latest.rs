@@ -12,9 +12,6 @@ use bytemuck::{Pod, bytes_of_mut};
 use core::cell::Cell;
 use core::fmt;
 
-/// How often a value is looked at before its writer is said to be too fast.
-const LOOKS: u32 = 64;
-
 /// Reads the latest value of a topic: what [`Topic::latest`] returns.
 ///
 /// A look stores nothing that others see, and makes no system call. The value is always whole. It stays when its publisher ends:
@@ -270,7 +267,7 @@ impl<'a> Latest<'a> {
 /// Looks at a value until it is whole, after a look that met its writer at work.
 #[cold]
 fn look_again(reader: &ValueReader, buffer: &mut [u8]) -> Look {
-    for _ in 1..LOOKS {
+    for _ in 1..pace::VALUE_LOOKS {
         pace::pause(1);
         match reader.look(buffer) {
             Look::Torn => {}

@@ -3,8 +3,8 @@
 //! Room for a message, a receive, a call and an announced message are *operations*. An operation looks whether it has
 //! something to do and does it in steps. [`drive()`] waits for it: it polls first, then yields, then sleeps. (Threads that share an
 //! endpoint do so in their [`Crew`].) Before the first wait, it publishes what batches hold back. A call that does not
-//! wait is the same operation with the deadline `Now`: one thorough look, one check, no wait. `pace` has all tuning
-//! constants, except for those of the bells' order and of pauses that nobody ends.
+//! wait is the same operation with the deadline `Now`: one thorough look, one check, no wait. `pace` has the tuning
+//! constants, and says where others are.
 //!
 //! [`Select`](crate::Select) is the same driver with a waiter that is several halves ([`Together`]) and an operation that
 //! looks at each arm in turn (`select`). It polls as the least eager of them would, and sleeps on all bells. An

@@ -1,4 +1,9 @@
-//! All tuning constants of waiting: how often to look, how long to pause, when to ask the kernel.
+//! The tuning constants of waiting: how often to look, how long to pause, when to ask the kernel.
+//!
+//! Below this layer are those of a stream's reader (`ring/consumer/row.rs`), of the bells' order (`rank/bell/order.rs`) and of
+//! sleeps that nobody ends (`os/pause.rs`). Others are of one algorithm and lie with it: which senders a receive looks at
+//! (`receive/fair.rs`), when the bytes of a started send are copied (`send/started/begin.rs`), how often a look at what changes
+//! meanwhile is repeated.
 //!
 //! Two costs decide most of them. A look at a line that a peer writes takes that line away from the peer, about 100
 //! ns. A sleep and a wake-up cost about 50 µs.
@@ -79,6 +84,29 @@ pub const QUERIES: usize = 8;
 pub const FEW_RANKS: u32 = 64;
 /// The least time between two such questions.
 pub const ROUND: Duration = Duration::from_secs(1);
+
+// --- What nobody rings for -----------------------------------------------------------------------------------------
+
+/// The pause before the next try to get what another process has: a lock, a name, a rank.
+pub const RETRY: Duration = Duration::from_millis(1);
+/// How long joining waits for a process that has said that it left and still holds the rank: far less than a
+/// millisecond, unless it is stopped.
+pub const LEAVE_PATIENCE: Duration = Duration::from_millis(500);
+/// How long joining waits for a process that holds every rank, or looks for a label: it removes the region, as
+/// fast, or is the last to leave a file and waits for the disk.
+pub const JOIN_PATIENCE: Duration = Duration::from_secs(5);
+/// How long [`Region::create_or_open`](crate::Region::create_or_open) tries to do either.
+pub const CREATE_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a removal waits for another process that removes or closes the region.
+pub const REMOVE_PATIENCE: Duration = Duration::from_secs(5);
+/// How long one tries for the lock of topics.
+pub const TOPIC_PATIENCE: Duration = Duration::from_secs(1);
+/// The first pause between two looks whether a rank was joined. Each is twice as long as the one before,
+pub const FIRST_GLANCE: Duration = Duration::from_micros(50);
+/// at most this.
+pub const LAST_GLANCE: Duration = Duration::from_millis(10);
+/// How often a topic's value is looked at, with a pause between the looks, before its writer is said to be too fast.
+pub const VALUE_LOOKS: u32 = 64;
 
 // --- Room ----------------------------------------------------------------------------------------------------------
 
