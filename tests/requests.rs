@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{GUARD, die, endpoints};
+use common::{GUARD, SHORT, die, endpoints};
 use mailbox::{Config, Deadline, Endpoint, Mail, RecvError, Request, RequestError, SendError, Wait};
 use std::thread;
 
@@ -65,6 +65,59 @@ fn a_send_that_finds_no_room_goes_on_in_any_call() {
     assert!(requests.iter_mut().all(is_over));
     me.try_send(1, b"later").expect("room");
     assert_eq!(peer.recv().expect("mail").to_vec(), b"later");
+}
+
+/// Whether a send that was started, and has room by now, goes on in this call.
+fn goes_on(call: impl Fn(&Endpoint)) -> bool {
+    let [me, peer, other] = endpoints(Config::ranks(3).cells(4).arena(1024));
+    while me.try_send(2, b"full").is_ok() {}
+    (0..3).for_each(|_| other.send(0, b"there").expect("room"));
+    // From now on it is expected there.
+    drop(me.recv().expect("mail"));
+    let _started: Vec<Request<'_>> = (0..5u8).map(|number| me.to(1).start([number])).collect();
+    (0..4).for_each(|number| assert_eq!(peer.recv().expect("mail").to_vec(), [number]));
+    assert!(peer.try_recv().expect("no error").is_none());
+    call(&me);
+    peer.try_recv().expect("no error").is_some()
+}
+
+#[test]
+fn what_was_started_goes_on_in_each_call_that_looks_or_waits() {
+    fn in_vain<T, E>(result: Result<T, E>) {
+        assert!(result.is_err());
+    }
+    let calls: [(&str, fn(&Endpoint)); 13] = [
+        ("a look for mail", |me| assert!(me.from(1).try_recv().expect("no error").is_none())),
+        ("a receive that waits", |me| in_vain(me.from(1).within(SHORT).recv())),
+        ("a receive into a buffer", |me| assert_eq!(me.from(2).recv_into(&mut [0; 9]), Ok((2, 5)))),
+        ("a peek", |me| assert!(me.from(2).peek().expect("no error").is_some())),
+        ("a peek in vain", |me| assert!(me.from(1).peek().expect("no error").is_none())),
+        ("a drain", |me| {
+            let mut drain = me.drain();
+            while drain.next().expect("no error").is_some() {}
+        }),
+        ("a drain into a function", |me| me.drain().for_each(|_| {}).expect("no error")),
+        ("a look for events", |me| while me.next_event_within(Deadline::Now).is_ok() {}),
+        ("a call", |me| in_vain(me.to(2).within(SHORT).call(b"?"))),
+        ("a look for room", |me| assert_eq!(me.try_send(2, b"full"), Err(SendError::Full(2)))),
+        ("a send that waits", |me| in_vain(me.to(2).within(SHORT).send(b"full"))),
+        ("a test of another", |me| assert!(!is_over(&mut me.from(1).start()))),
+        ("a wait for another", |me| in_vain(me.from(1).start().wait_within(SHORT))),
+    ];
+    for (name, call) in calls {
+        assert!(goes_on(call), "{name}");
+    }
+    // What finds at once what it wants does not look around.
+    let calls: [(&str, fn(&Endpoint)); 5] = [
+        ("a receive", |me| drop(me.recv().expect("mail"))),
+        ("a drain's message", |me| assert!(me.drain().next().expect("no error").is_some())),
+        ("a send", |me| me.send(0, b"room").expect("room")),
+        ("a send that is started", |me| assert!(is_over(&mut me.to(0).start(b"room")))),
+        ("a call that is started", |me| drop(me.to(2).start_call(b"?").expect("room"))),
+    ];
+    for (name, call) in calls {
+        assert!(!goes_on(call), "{name}");
+    }
 }
 
 #[test]

@@ -10,8 +10,10 @@ use core::mem::{ManuallyDrop, needs_drop};
 /// A send or a receive that was started, and goes on while the program does other things: what [`SendTo::start`] and
 /// [`RecvFrom::start`] return.
 ///
-/// It goes on in each call of its endpoint that looks or waits, of whatever kind; no hidden thread does it. To start another is no
-/// such call: a send that is started may go on alone, and a receive that is started while others wait looks at nothing.
+/// It goes on in each call of its endpoint that looks or waits, of whatever kind; no hidden thread does it. A call that finds at once
+/// the mail or the room that it wants is no such call: a program that receives without end and never waits calls [`Request::test`] now
+/// and then. Nor is it to start another: a send that is started may go on alone, and a receive that is started while others wait looks
+/// at nothing.
 /// [`Request::wait`] gives the result. Several are waited for together: [`Request::wait_all`], [`Request::wait_any`], [`Request::wait_some`].
 ///
 /// **Order.** A mail goes to the receive that was started first of those that take it. Receives that a thread waits in come

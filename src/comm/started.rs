@@ -17,8 +17,9 @@ use core::ops::Range;
 /// An operation of all members that was started, and goes on while the program does other things. It owns its values, and gives
 /// the result when it is waited for.
 ///
-/// It goes on in each call of its endpoint that looks or waits, of any kind. Those of one communicator are carried out in the
-/// order in which they were started, which must be the same on all members; those of different ones go on side by side.
+/// It goes on in each call of its endpoint that looks or waits, of any kind, as a [`Request`](crate::Request) does. Those of one
+/// communicator are carried out in the order in which they were started, which must be the same on all members; those of different
+/// ones go on side by side.
 ///
 /// Dropping it before it is over gives it up, and breaks the communicator: the others cannot go on without this member.
 ///

@@ -1,6 +1,8 @@
 //! Many received messages, acknowledged a few at a time.
 
+use super::halves::Halves;
 use super::message::Message;
+use super::send_half::SendHalf;
 use crate::error::RecvError;
 use crate::half::Member;
 use crate::receive::{Inbox, Incoming, Wanted};
@@ -53,6 +55,8 @@ use std::thread::panicking;
 pub struct Drain<'a> {
     member: &'a Member,
     inbox: &'a Inbox,
+    /// The other half, if the same thread has it.
+    sender: Option<&'a SendHalf>,
     wanted: Wanted,
     /// The message in hand, or the first of its block.
     first: Option<(&'a Incoming, Descriptor)>,
@@ -65,9 +69,13 @@ pub struct Drain<'a> {
 }
 
 impl<'a> Drain<'a> {
-    pub(crate) fn new(member: &'a Member, inbox: &'a Inbox, wanted: Wanted) -> Self {
+    pub(crate) fn new(
+        (member, inbox): (&'a Member, &'a Inbox),
+        sender: Option<&'a SendHalf>,
+        wanted: Wanted,
+    ) -> Self {
         member.begin_drain();
-        Self { member, inbox, wanted, first: None, next: 0, envelope: 0, follows: false }
+        Self { member, inbox, sender, wanted, first: None, next: 0, envelope: 0, follows: false }
     }
 
     /// The next message, or `None` if none is there now that a drain gives. It is done with the message before. Never waits.
@@ -164,12 +172,19 @@ impl<'a> Drain<'a> {
         };
         self.first = match following {
             Some(following) => Some(following),
-            None => self.inbox.drain(self.member, self.wanted)?,
+            None => self.look()?,
         };
         let Some((peer, descriptor)) = self.first else { return Ok(None) };
         // The number of what is taken is never that of the next one.
         self.next = descriptor.seq.wrapping_add(u64::from(peer.consumer.begins_row(&descriptor)));
         Ok(Some((peer, descriptor)))
+    }
+
+    /// As `go_on`, where what was started and announced goes on first.
+    fn look(&self) -> Result<Option<(&'a Incoming, Descriptor)>, RecvError> {
+        let Self { member, inbox, sender, wanted, .. } = *self;
+        Halves { sending: sender.map(SendHalf::parts), receiving: Some((member, inbox)) }.tend();
+        inbox.drain(member, wanted)
     }
 
     /// The message in hand, and whose it is.

@@ -69,6 +69,7 @@ impl<'a> RecvFrom<'a> {
     /// ```
     pub fn peek(self) -> Result<Option<Envelope>, RecvError> {
         let (member, inbox) = self.receiver.parts();
+        self.receiver.halves(self.sender).tend();
         let next = inbox.peek(member, self.wanted)?;
         Ok(next.map(|(peer, next)| Envelope::of(peer, &next)))
     }

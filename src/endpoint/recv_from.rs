@@ -234,8 +234,7 @@ impl<'a> RecvFrom<'a> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn drain(self) -> Drain<'a> {
-        let (member, inbox) = self.receiver.parts();
-        Drain::new(member, inbox, self.wanted)
+        Drain::new(self.receiver.parts(), self.sender, self.wanted)
     }
 }
 

@@ -15,7 +15,6 @@ impl Inbox {
         wanted: Wanted,
     ) -> Result<Option<(&Incoming, Descriptor)>, RecvError> {
         member.check()?;
-        self.tend(member);
         for _ in 0..BURST {
             let Some(peer) = self.look(member, wanted, true)? else { return Ok(None) };
             let call = self.take_call(peer, wanted);
