@@ -344,16 +344,16 @@ fn a_signal_handler_ends_a_wait() {
 }
 
 /// For two seconds, as the process' own accounting has it.
-fn sleeps_without_a_processor(how: &str) {
+fn sleeps_without_a_processor(how: &str, command: &str) {
     let region = Scratch::new();
     let me = region.create(Config::ranks(2)).join(0).expect("a free rank");
     let mut sleeper = puppet(&region);
     assert_eq!(sleeper.does("join 1"), "ok");
     assert_eq!(sleeper.does(&format!("wait {how}")), "ok");
-    sleeper.starts("idle");
+    sleeper.starts(command);
     region.wait_until_receiver_sleeps(1);
     thread::sleep(Duration::from_secs(2));
-    me.send(1, b"wake up").expect("room");
+    (1..=3).for_each(|tag| me.to(1).tag(tag).send(b"wake up").expect("room"));
     let used: u64 = sleeper.answer().parse().expect("microseconds");
     // Of two seconds. A sleeper on an event wakes 400 times, others 40. A processor that others want makes each look slower.
     assert!(used < 300_000, "{used} us");
@@ -361,17 +361,22 @@ fn sleeps_without_a_processor(how: &str) {
 
 #[test]
 fn an_adaptive_sleeper_uses_no_processor() {
-    sleeps_without_a_processor("adaptive");
+    sleeps_without_a_processor("adaptive", "idle");
 }
 
 #[test]
 fn a_blocked_sleeper_uses_no_processor() {
-    sleeps_without_a_processor("block");
+    sleeps_without_a_processor("block", "idle");
+}
+
+#[test]
+fn a_blocked_wait_for_several_receives_uses_no_processor() {
+    sleeps_without_a_processor("block", "idle together");
 }
 
 #[test]
 fn a_sleeper_on_an_event_uses_no_processor() {
-    sleeps_without_a_processor("event");
+    sleeps_without_a_processor("event", "idle");
 }
 
 const MODE: usize = offset_of!(Rank, bells) + offset_of!(Bells, modes);

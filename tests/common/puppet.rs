@@ -5,7 +5,7 @@ use super::{
     lose_locks, pattern, place, processor_time, reply, wait_any, wait_for,
 };
 use mailbox::{
-    Endpoint, Interrupter, Mail, OpenOptions, RecvError, RecvHalf, Region, SendHalf, Source, Wait,
+    Endpoint, Interrupter, Mail, OpenOptions, RecvError, RecvHalf, Region, Request, SendHalf, Source, Wait,
 };
 use std::fmt::Debug;
 use std::panic::{self, AssertUnwindSafe};
@@ -34,7 +34,7 @@ pub fn mail(from: u32, epoch: u64, seq: u64, text: &str) -> String {
 /// - `recv|try_recv|recv_timeout [FROM]`; `hold [FROM]`: receive, and not acknowledge before one's death
 /// - `wait_any`: whether there is something within a short time
 /// - `wait spin|adaptive|block|event`; `interrupt`, from now on a signal does it; `interrupt now`
-/// - `idle`: the microseconds of processor time that a `recv` took
+/// - `idle`: the microseconds of processor time that a `recv` took; `idle together`: that a wait for receives of the tags 1 to 3 took
 /// - `fork`: the new process goes on; `clone`: the same, unknown to the C library; `spawn`: start some program
 /// - `lose-lock`: lose the descriptor that holds the rank; `user ID`: become another user; `remove`
 pub fn perform(name: &str) {
@@ -201,6 +201,14 @@ fn obey(me: &Endpoint, words: &[&str]) -> String {
             let before = processor_time();
             match me.recv() {
                 Ok(_) => (processor_time() - before).as_micros().to_string(),
+                Err(error) => told(error),
+            }
+        }
+        ["idle", "together"] => {
+            let before = processor_time();
+            let mut receives: Vec<Request<'_>> = (1..=3).map(|tag| me.from_any().tag(tag).start()).collect();
+            match Request::wait_all(&mut receives) {
+                Ok(()) => (processor_time() - before).as_micros().to_string(),
                 Err(error) => told(error),
             }
         }
