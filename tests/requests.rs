@@ -67,6 +67,9 @@ fn a_send_that_finds_no_room_goes_on_in_any_call() {
     assert_eq!(peer.recv().expect("mail").to_vec(), b"later");
 }
 
+/// A call, and what it is.
+type Named = (&'static str, fn(&Endpoint));
+
 /// Whether a send that was started, and has room by now, goes on in this call.
 fn goes_on(call: impl Fn(&Endpoint)) -> bool {
     let [me, peer, other] = endpoints(Config::ranks(3).cells(4).arena(1024));
@@ -86,7 +89,7 @@ fn what_was_started_goes_on_in_each_call_that_looks_or_waits() {
     fn in_vain<T, E>(result: Result<T, E>) {
         assert!(result.is_err());
     }
-    let calls: [(&str, fn(&Endpoint)); 13] = [
+    let calls: [Named; 13] = [
         ("a look for mail", |me| assert!(me.from(1).try_recv().expect("no error").is_none())),
         ("a receive that waits", |me| in_vain(me.from(1).within(SHORT).recv())),
         ("a receive into a buffer", |me| assert_eq!(me.from(2).recv_into(&mut [0; 9]), Ok((2, 5)))),
@@ -108,7 +111,7 @@ fn what_was_started_goes_on_in_each_call_that_looks_or_waits() {
         assert!(goes_on(call), "{name}");
     }
     // What finds at once what it wants does not look around.
-    let calls: [(&str, fn(&Endpoint)); 5] = [
+    let calls: [Named; 5] = [
         ("a receive", |me| drop(me.recv().expect("mail"))),
         ("a drain's message", |me| assert!(me.drain().next().expect("no error").is_some())),
         ("a send", |me| me.send(0, b"room").expect("room")),
