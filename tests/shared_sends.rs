@@ -142,6 +142,27 @@ fn announced_messages_go_on_while_any_thread_waits() {
 }
 
 #[test]
+fn an_announced_message_goes_on_while_a_thread_only_peeks() {
+    let (_scratch, me, [other]) = shared(16, Wait::Adaptive);
+    let mut sending = me.to(1).announce(pattern(LONG, 1)).expect("room");
+    other.set_by_hand(true);
+    let mut arrival = other.recv().expect("an announcement").fetch();
+    let (mut bytes, mut buffer) = (vec![], vec![0; LONG]);
+    assert_eq!(arrival.fetch_within(&mut buffer, Deadline::Now), Err(FetchError::Timeout(0)));
+    wait_until("all of it has come", || {
+        assert_eq!(me.from_any().peek(), Ok(None));
+        match arrival.fetch_within(&mut buffer, Deadline::Now) {
+            Ok(count) => bytes.extend_from_slice(&buffer[..count]),
+            Err(error) => assert_eq!(error, FetchError::Timeout(0)),
+        }
+        bytes.len() == LONG
+    });
+    assert_eq!(bytes, pattern(LONG, 1));
+    drop(arrival);
+    assert_eq!(sending.wait(), Ok(()));
+}
+
+#[test]
 fn each_thread_waits_for_its_own_announced_message() {
     for how in HOWS {
         let (_scratch, me, [other]) = shared(16, how);

@@ -149,6 +149,7 @@ impl<'a> SharedFrom<'a> {
     pub fn peek(self) -> Result<Option<Envelope>, RecvError> {
         let look = |joint: &Joint| {
             let (member, inbox) = joint.receiving();
+            joint.tend();
             Ok(inbox.peek(member, self.wanted)?.map(|(peer, next)| Envelope::of(peer, &next)))
         };
         self.handle.with(look)?
