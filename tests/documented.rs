@@ -140,25 +140,14 @@ fn lacking(all: &[Method]) -> Vec<&str> {
 
 /// The public methods of all that a program sees.
 fn all_methods() -> Vec<Method> {
-    fn add(path: &Path, found: &mut Vec<Method>) {
-        if path.is_dir() {
-            let entries = fs::read_dir(path).expect("a folder");
-            entries.for_each(|entry| add(&entry.expect("an entry").path(), found));
-        } else if !path.ends_with("model.rs") {
-            // Model checks have another `Region`.
-            found.extend(methods(&fs::read_to_string(path).expect("a source file")));
-        }
-    }
-    let mut all = vec![];
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    for entry in fs::read_dir(sources).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        // They have another `Shared` and another `Loan`, which no program sees.
-        if !path.ends_with("memory") && !path.ends_with("ring") {
-            add(&path, &mut all);
-        }
-    }
-    all
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let sources = kit::sources(&root).into_iter().filter(|path| {
+        // The first two have another `Shared` and another `Loan`, and model checks another `Region`, which no program sees.
+        !path.starts_with(root.join("memory"))
+            && !path.starts_with(root.join("ring"))
+            && !path.ends_with("model.rs")
+    });
+    sources.flat_map(|path| methods(&fs::read_to_string(path).expect("a source file"))).collect()
 }
 
 /// How many of these are methods of this type.

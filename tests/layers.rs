@@ -114,19 +114,11 @@ fn imports(code: &str, depth: usize) -> BTreeSet<String> {
 
 /// All source files: the concept that each is part of, and its path.
 fn files() -> Vec<(String, PathBuf)> {
-    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
-        for entry in fs::read_dir(folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() { walk(&path, found) } else { found.push(path) }
-        }
-    }
-    let mut paths = vec![];
-    walk(&sources(), &mut paths);
     let concept = |path: &Path| {
         let first = path.strip_prefix(sources()).expect("a source file").iter().next().expect("a name");
         Path::new(first).with_extension("").to_str().expect("a name").to_owned()
     };
-    let all = paths.into_iter().map(|path| (concept(&path), path));
+    let all = kit::sources(&sources()).into_iter().map(|path| (concept(&path), path));
     all.filter(|(concept, _)| concept != "lib").collect()
 }
 

@@ -1,18 +1,12 @@
 //! The tests that do not run on the portable path are those of the list in docs/portable.md.
 #![cfg(not(loom))]
 
+use kit::sources;
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const MARK: &str = "#[cfg_attr(portable, ignore = \"";
-
-/// All `.rs` files under a folder, but this one.
-fn sources(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
-    let found = entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] });
-    found.filter(|path| path.extension().is_some_and(|end| end == "rs") && !path.ends_with(file!())).collect()
-}
 
 /// `file`, test and reason of each test in `text` that is left out.
 fn left_out(file: &str, text: &str) -> Vec<String> {
@@ -29,8 +23,9 @@ fn left_out(file: &str, text: &str) -> Vec<String> {
 fn the_list_of_tests_that_are_left_out_is_whole() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut marked = BTreeSet::new();
-    for path in ["tests", "bin/tests", "src", "bin/src"].iter().flat_map(|folder| sources(&root.join(folder)))
-    {
+    let all = ["tests", "bin/tests", "src", "bin/src"].iter().flat_map(|folder| sources(&root.join(folder)));
+    // This one has the mark itself.
+    for path in all.filter(|path| !path.ends_with(file!())) {
         let text = fs::read_to_string(&path).expect("a source file");
         let file = path.strip_prefix(root).expect("a file of this package").display().to_string();
         assert!(!text.contains("#![cfg(not(portable") && !text.contains("#[cfg(not(portable"), "{file}");

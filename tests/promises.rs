@@ -1,19 +1,13 @@
 //! Each test that docs/reliability.md names is there, and each file.
 #![cfg(not(loom))]
 
+use kit::sources;
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// It is named there and is no test: a lint.
 const LINT: &str = "unsafe_code";
-
-/// All `.rs` files under a folder.
-fn sources(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
-    let found = entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] });
-    found.filter(|path| path.extension().is_some_and(|end| end == "rs")).collect()
-}
 
 fn is_of_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
@@ -72,7 +66,7 @@ fn names_are_found() {
     assert_eq!(named(page), ["a_test", "tests/it.rs", "cargo test --test it"]);
     assert!(is_name("a_test") && is_name("a_test_…") && is_name("…_test"));
     assert!(!is_name("tests/it_is.rs") && !is_name("AT_ONCE") && !is_name("a_test b"));
-    let text = "#[test]\nfn one() {}\n\nfn none() {}\n\n#[test]\n#[ignore]\nfn two() {}\n";
+    let text = "#[test]\nfn one() {}\n\nfn none() {}\n\n#[test]\n#[should_panic]\nfn two() {}\n";
     assert_eq!(tests_of(text), ["one", "two"]);
     assert_eq!(
         tests_of("ends_anywhere! {\n    three: \"it\", 8;\n    four: \"it\", 8;\n}\n").concat(),

@@ -54,20 +54,12 @@ impl Code {
     fn read() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
         let mut files = BTreeMap::new();
-        let mut folders = vec![root.clone()];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).expect("a folder") {
-                let path = entry.expect("an entry").path();
-                if path.is_dir() {
-                    folders.push(path);
-                    continue;
-                }
-                let module = path.strip_prefix(&root).expect("a source file").with_extension("");
-                let mut module: Vec<String> =
-                    module.iter().map(|word| word.to_str().expect("a name").to_owned()).collect();
-                module.pop_if(|last| last == "mod" || last == "lib");
-                files.insert(module, code(&fs::read_to_string(&path).expect("a source file")));
-            }
+        for path in kit::sources(&root) {
+            let module = path.strip_prefix(&root).expect("a source file").with_extension("");
+            let mut module: Vec<String> =
+                module.iter().map(|word| word.to_str().expect("a name").to_owned()).collect();
+            module.pop_if(|last| last == "mod" || last == "lib");
+            files.insert(module, code(&fs::read_to_string(&path).expect("a source file")));
         }
         Self(files)
     }

@@ -1,5 +1,5 @@
 //! What tests and measurements of processes share: names of regions and folders that go away with their test, processes that
-//! cannot outlive it, and waiting that does not hang.
+//! cannot outlive it, waiting that does not hang, and the project's own source files.
 
 mod alone;
 mod child;
@@ -9,6 +9,7 @@ mod fork;
 mod name;
 mod patience;
 mod process;
+mod sources;
 
 pub use alone::alone;
 pub use child::{Child, Collected, Lines};
@@ -22,3 +23,4 @@ pub use process::{
     die_with_parent, end_quietly, end_within, exit_at_once, exit_with, hear_signals, kill_oneself, signal,
     try_signal,
 };
+pub use sources::sources;
