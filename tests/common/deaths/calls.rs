@@ -1,7 +1,7 @@
 //! Calls in which either side ends.
 
 use super::{BOUND, Doom, Reader, Scene, SeqCst, TRIES, descriptor, join, receive, send};
-use mailbox::{CallError, Deadline, End, Endpoint, RecvError, SendError};
+use mailbox::{CallError, Deadline, End, Endpoint, RecvError, Region, SendError};
 use std::sync::atomic::AtomicBool;
 
 /// Bytes of request and answer.
@@ -78,15 +78,32 @@ pub fn calls(doom: &dyn Doom, lens: Lens, gives_up: bool) -> bool {
     is_complete
 }
 
+/// What the survivor asks of rank 1.
+fn request(index: u64, lens: Lens) -> Vec<u8> {
+    descriptor(1, index, lens.0)
+}
+
+/// Joins as rank 1, and answers a first call.
+fn answer_first(region: &Region, lens: Lens) -> Endpoint {
+    let me = join(region, 1);
+    let first = receive(&me);
+    let reply = answer(&first.to_vec(), lens.1);
+    first.reply(&reply).expect("room");
+    me
+}
+
+/// Makes that call.
+fn ask_first(survivor: &Endpoint, lens: Lens) {
+    let first = survivor.to(1).within(BOUND).call(&request(0, lens)).expect("an answer");
+    assert_eq!(*first, answer(&request(0, lens), lens.1));
+}
+
 /// Rank 1 ends while it answers.
 pub fn answers(doom: &dyn Doom, lens: Lens) -> bool {
     let scene = Scene::new();
     let process = scene.doomed(|region, tally| {
-        let me = join(region, 1);
-        let first = receive(&me);
-        let reply = answer(&first.to_vec(), lens.1);
-        first.reply(&reply).expect("room");
-        let reply = answer(&descriptor(1, 1, lens.0), lens.1);
+        let me = answer_first(region, lens);
+        let reply = answer(&request(1, lens), lens.1);
         doom.begin();
         let call = receive(&me);
         assert!(call.is_call());
@@ -96,15 +113,13 @@ pub fn answers(doom: &dyn Doom, lens: Lens) -> bool {
         doom.end();
         std::mem::forget(me);
     });
-    let request = |index| descriptor(1, index, lens.0);
-    let first = scene.survivor.to(1).within(BOUND).call(&request(0)).expect("an answer");
-    assert_eq!(*first, answer(&request(0), lens.1));
-    let reply = scene.survivor.to(1).within(BOUND).call(&request(1));
+    ask_first(&scene.survivor, lens);
+    let reply = scene.survivor.to(1).within(BOUND).call(&request(1, lens));
     let is_complete = doom.follow(process);
     let tally = scene.tally.0;
     match reply {
         Ok(reply) => {
-            assert_eq!(*reply, answer(&request(1), lens.1), "another answer");
+            assert_eq!(*reply, answer(&request(1, lens), lens.1), "another answer");
             assert_eq!(tally.begun(), 1);
         }
         Err(CallError::Unanswered { rank: 1, end: End::Died }) => {
@@ -121,11 +136,8 @@ pub fn answers(doom: &dyn Doom, lens: Lens) -> bool {
 pub fn refuses(doom: &dyn Doom, lens: Lens, drops: bool) -> bool {
     let scene = Scene::new();
     let process = scene.doomed(|region, tally| {
-        let me = join(region, 1);
-        let first = receive(&me);
-        let reply = answer(&first.to_vec(), lens.1);
-        first.reply(&reply).expect("room");
-        let reply = answer(&descriptor(1, 1, lens.0), lens.1);
+        let me = answer_first(region, lens);
+        let reply = answer(&request(1, lens), lens.1);
         doom.begin();
         let call = receive(&me);
         assert!(call.is_call());
@@ -133,15 +145,13 @@ pub fn refuses(doom: &dyn Doom, lens: Lens, drops: bool) -> bool {
         doom.end();
         std::mem::forget(me);
     });
-    let request = |index| descriptor(1, index, lens.0);
-    let first = scene.survivor.to(1).within(BOUND).call(&request(0)).expect("an answer");
-    assert_eq!(*first, answer(&request(0), lens.1));
-    let told = scene.survivor.to(1).within(BOUND).call(&request(1)).expect_err("no answer");
+    ask_first(&scene.survivor, lens);
+    let told = scene.survivor.to(1).within(BOUND).call(&request(1, lens)).expect_err("no answer");
     let is_complete = doom.follow(process);
     let tally = scene.tally.0;
     match told {
         CallError::Refused(bytes) if !drops => {
-            assert_eq!(*bytes, answer(&request(1), lens.1), "another refusal");
+            assert_eq!(*bytes, answer(&request(1, lens), lens.1), "another refusal");
             assert_eq!(tally.begun(), 1);
         }
         CallError::Unanswered { rank: 1, end: End::Dropped } if drops => assert_eq!(tally.begun(), 1),

@@ -35,6 +35,15 @@ fn hold_all(me: &Endpoint) -> Vec<Mail<'_>> {
 }
 
 impl Scene {
+    /// The survivor has all mails of rank 1: so many from before the count, and those that it counts. A successor touches none.
+    fn expect_lent(&self, before: u64, mails: Vec<Mail<'_>>) {
+        let sent = before + self.tally.0.done()..=before + self.tally.0.begun();
+        assert!(sent.contains(&(mails.len() as u64)), "{} arrived of {sent:?}", mails.len());
+        let (successor, mut reader) = (join(&self.region, 1), Reader::default());
+        self.expect_kept(&successor, mails, &mut reader);
+        self.expect_talk(&successor, &mut reader, &mut Reader::default());
+    }
+
     /// The owner finds all free but the chunks of these mails, which it does not touch; and all, once they are acknowledged.
     fn expect_kept(&self, owner: &Endpoint, mails: Vec<Mail<'_>>, reader: &mut Reader) {
         assert_eq!(overwrite(owner), CHUNKS - mails.len(), "all but {} mails", mails.len());
@@ -60,13 +69,7 @@ pub fn lends(doom: &dyn Doom, is_first: bool) -> bool {
     });
     let is_complete = doom.follow(process);
     scene.expect_dead(1);
-    let mut reader = Reader::default();
-    let held = hold_all(&scene.survivor);
-    let sent = before + scene.tally.0.done()..=before + scene.tally.0.begun();
-    assert!(sent.contains(&(held.len() as u64)), "{} arrived of {sent:?}", held.len());
-    let successor = join(&scene.region, 1);
-    scene.expect_kept(&successor, held, &mut reader);
-    scene.expect_talk(&successor, &mut reader, &mut Reader::default());
+    scene.expect_lent(before, hold_all(&scene.survivor));
     is_complete
 }
 
@@ -87,13 +90,7 @@ pub fn recovers(doom: &dyn Doom) -> bool {
     });
     let is_complete = doom.follow(process);
     scene.expect_dead(2);
-    let mut reader = Reader::default();
-    let mails: Vec<_> = [held].into_iter().chain(hold_all(&scene.survivor)).collect();
-    let sent = 2 + scene.tally.0.done()..=2 + scene.tally.0.begun();
-    assert!(sent.contains(&(mails.len() as u64)), "{} arrived of {sent:?}", mails.len());
-    let successor = join(&scene.region, 1);
-    scene.expect_kept(&successor, mails, &mut reader);
-    scene.expect_talk(&successor, &mut reader, &mut Reader::default());
+    scene.expect_lent(2, [held].into_iter().chain(hold_all(&scene.survivor)).collect());
     is_complete
 }
 
