@@ -248,12 +248,8 @@ pub fn stream_drained(
     batch: u64,
     wait: Wait,
 ) -> Outcome<Stream> {
-    let name = create(config)?;
-    check_length(&name, bytes)?;
-    let pair = Pair::of(&name, wait)?;
     let batches = messages / batch;
-    let partner = start_batches(&pair, bytes, batches, batch)?;
-    drain_from(&pair, bytes, batches * batch, partner)
+    drain_from(config, bytes, batches * batch, wait, |pair| start_batches(pair, bytes, batches, batch))
 }
 
 /// As [`stream_drained`], for messages of `BYTES` bytes, at least 8. The sender sends a batch by one call.
@@ -263,17 +259,15 @@ pub fn stream_of_each<const BYTES: usize>(
     batch: u64,
     wait: Wait,
 ) -> Outcome<Stream> {
-    let name = create(config)?;
-    check_length(&name, BYTES)?;
-    let pair = Pair::of(&name, wait)?;
     let batches = messages / batch;
-    let partner = Partner::start(1, || {
-        let me = pair.join(1).expect("the region is there");
-        for first in (0..batches).map(|number| number * batch) {
-            send_each::<BYTES>(&me, first..first + batch);
-        }
-    })?;
-    drain_from(&pair, BYTES, batches * batch, partner)
+    drain_from(config, BYTES, batches * batch, wait, |pair| {
+        Ok(Partner::start(1, || {
+            let me = pair.join(1).expect("the region is there");
+            for first in (0..batches).map(|number| number * batch) {
+                send_each::<BYTES>(&me, first..first + batch);
+            }
+        })?)
+    })
 }
 
 #[inline(never)]
@@ -286,8 +280,18 @@ fn send_each<const BYTES: usize>(me: &Endpoint, messages: Range<u64>) {
     me.to(0).send_each(bytes).expect("the partner lives");
 }
 
-/// Joins as rank 0, and receives so many messages of the partner.
-fn drain_from(pair: &Pair, bytes: usize, messages: u64, partner: Partner) -> Outcome<Stream> {
+/// Receives so many messages as rank 0 from the partner that `start` starts.
+fn drain_from(
+    config: Config,
+    bytes: usize,
+    messages: u64,
+    wait: Wait,
+    start: impl FnOnce(&Pair) -> Outcome<Partner>,
+) -> Outcome<Stream> {
+    let name = create(config)?;
+    check_length(&name, bytes)?;
+    let pair = Pair::of(&name, wait)?;
+    let partner = start(&pair)?;
     let me = pair.join(0)?;
     let mut buffer = vec![0; bytes];
     me.recv()?.copy_to(black_box(&mut buffer));
