@@ -101,9 +101,9 @@ pub const CREATE_PATIENCE: Duration = Duration::from_secs(2);
 pub const REMOVE_PATIENCE: Duration = Duration::from_secs(5);
 /// How long one tries for the lock of topics.
 pub const TOPIC_PATIENCE: Duration = Duration::from_secs(1);
-/// The first pause between two looks whether a rank was joined. Each is twice as long as the one before,
+/// The first pause between two looks whether a rank was joined. Each is twice as long as the one before.
 pub const FIRST_GLANCE: Duration = Duration::from_micros(50);
-/// at most this.
+/// The longest of these pauses.
 pub const LAST_GLANCE: Duration = Duration::from_millis(10);
 /// How often a topic's value is looked at, with a pause between the looks, before its writer is said to be too fast.
 pub const VALUE_LOOKS: u32 = 64;
